@@ -1,0 +1,60 @@
+"""`rram`: the workstation's command line. It only finds the command, calls it, and turns errors into one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+# name -> (module with a click command called `command`, one line for the list); loaded only when called, so --help is fast
+COMMANDS = {
+    "train": ("host_tools.commands.train", "Train the ideal network (the teacher)."),
+    "distill": ("host_tools.commands.distill", "Train a student that knows the RRAM profile."),
+    "export": ("host_tools.commands.export", "Map a network on RRAM tiles and write a bundle for the board."),
+    "inspect": ("host_tools.commands.inspect", "Show a bundle: layers, tiles, cells, SRAM, profile, provenance."),
+    "study": ("host_tools.commands.study", "Measure accuracy over many chips."),
+    "flash": ("host_tools.commands.flash", "Put runtime and bundle on a board (ssh) or in a folder."),
+    "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
+    "profile": ("host_tools.commands.profile", "Show, list and check noise profiles."),
+    "demo": ("host_tools.commands.demo", "The whole way in one go, on an embedded data set."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a command's module only when that command is run or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="rram-edge", prog_name="rram")
+def rram() -> None:
+    """Train, distil, map and export neural networks for inaccurate RRAM arrays.
+
+    Example: rram demo
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run `rram`; a user's mistake is one line on stderr and exit code 2, never a traceback."""
+    from device_models.errors import ProfileError
+    from firmware_py.errors import RramError
+    from host_tools.errors import HostError
+
+    try:
+        rram.main(args=argv, prog_name="rram")
+    except (HostError, RramError, ProfileError, OSError) as error:
+        print(f"rram: {error}", file=sys.stderr)
+        sys.exit(2)
