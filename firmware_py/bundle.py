@@ -1,0 +1,271 @@
+"""Bundle: what a board gets, one verified safetensors file (layout: docs/bundle.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.container import read_container
+from firmware_py.draws import NODES
+from firmware_py.errors import RramError
+from firmware_py.graph import Node, parse_graph
+
+VERSION = "1"
+KEYS = ("format", "version", "graph", "profile", "macro", "classes", "input", "golden", "provenance", "digest")
+
+
+@dataclass(frozen=True)
+class ProfileTables:
+    """The technology as the board sees it: tables per level (docs/numerics.md, sections 2 and 3); G in G steps."""
+
+    quantiles: npt.NDArray[np.int32]  # [levels, 2, NODES], 1/256 G step
+    target: npt.NDArray[np.int32]  # [levels]
+    var: npt.NDArray[np.float64]  # [levels] variance of programming
+    read_a: npt.NDArray[np.float64]  # [levels] read noise: sigma = a + b G
+    read_b: npt.NDArray[np.float64]
+    faults: npt.NDArray[np.uint32]  # thr_low, thr_high, g_low, g_high
+    normal: npt.NDArray[np.float32]  # [NODES]
+
+
+@dataclass(frozen=True)
+class Macro:
+    """What the engine needs of the macro: rows of a tile and converter bits."""
+
+    rows: int
+    cols: int
+    dac_bits: int
+    adc_bits: int
+
+
+@dataclass(frozen=True)
+class AnalogLayer:
+    """One layer on RRAM: K rows, N columns, levels of the pair's cells uint8 [2, K, N], and where its correction starts."""
+
+    node: Node
+    levels: npt.NDArray[np.uint8]
+    w_step: np.float32
+    dac_lsb: np.float32
+    adc_lsb: np.float32
+    gain: npt.NDArray[np.float32]
+    offset: npt.NDArray[np.float32]
+    y_std: npt.NDArray[np.float32]
+    mask_indptr: npt.NDArray[np.int32]
+    mask_rows: npt.NDArray[np.uint16]
+    mask_value: npt.NDArray[np.float32]
+    mask_lr_exp: npt.NDArray[np.int8]
+
+    @property
+    def name(self) -> str:
+        """The layer's name in the graph."""
+        return self.node.name
+
+    @property
+    def k(self) -> int:
+        """Rows of the matrix."""
+        return int(self.levels.shape[1])
+
+    @property
+    def n(self) -> int:
+        """Columns of the matrix."""
+        return int(self.levels.shape[2])
+
+    @property
+    def mask_cols(self) -> npt.NDArray[np.int64]:
+        """Column of each mask entry, [entries]."""
+        return np.repeat(np.arange(self.n), np.diff(self.mask_indptr))
+
+    @property
+    def unit(self) -> np.float32:
+        """Weight times input that one ADC code stands for (docs/numerics.md, section 4)."""
+        return np.float32(float(self.w_step) * float(self.dac_lsb) * float(self.adc_lsb))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle; arrays are read-only views of the mapped file."""
+
+    path: Path
+    digest: str
+    input_shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    layers: tuple[AnalogLayer, ...]
+    tables: ProfileTables
+    macro: Macro
+    profile: dict[str, Any]
+    provenance: dict[str, Any]
+    golden: dict[str, Any]
+    golden_x: npt.NDArray[np.uint8]
+    golden_logits: npt.NDArray[np.float32]
+    calibration_x: npt.NDArray[np.uint8]
+    ideal_tflite: npt.NDArray[np.uint8]
+
+    @staticmethod
+    def open(path: str | Path) -> Bundle:
+        """Map and verify a bundle; RramError with file, key, given and expected if anything is wrong."""
+        return _Reader(Path(path)).bundle()
+
+
+def digest_of(metadata: dict[str, str], tensors: dict[str, tuple[str, npt.NDArray[Any]]]) -> str:
+    """SHA-256 over metadata (without 'digest') and tensors {name: (dtype code, array)}, in sorted order."""
+    h = hashlib.sha256()
+    for key in sorted(metadata.keys() - {"digest"}):
+        h.update(key.encode() + b"\0" + metadata[key].encode() + b"\0")
+    for name in sorted(tensors):
+        code, array = tensors[name]
+        h.update(f"{name}\0{code}\0{json.dumps(list(array.shape))}\0".encode())
+        h.update(np.ascontiguousarray(array).data)
+    return h.hexdigest()
+
+
+class _Reader:
+    """Takes one file apart, key by key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata, self.tensors, self.codes = read_container(path)
+
+    def fail(self, text: str) -> RramError:
+        return RramError(f"{self.path}: {text}")
+
+    def bundle(self) -> Bundle:
+        self._head()
+        shape = self._input_shape()
+        classes = self._json("classes", list)
+        nodes = parse_graph(self._json("graph", dict), shape, self.fail)
+        if not all(isinstance(c, str) for c in classes) or len(classes) != nodes[-1].out_shape[0]:
+            raise self.fail(f"classes: {len(classes)} names given, expected {nodes[-1].out_shape[0]} (the logits)")
+        tables = self._tables()
+        logits = self.tensor("golden.logits", "F32", (None, len(classes)))
+        return Bundle(
+            path=self.path,
+            digest=self.metadata["digest"],
+            input_shape=shape,
+            classes=tuple(classes),
+            nodes=nodes,
+            layers=tuple(self._layer(node, len(tables.target)) for node in nodes if node.layer >= 0),
+            tables=tables,
+            macro=self._macro(),
+            profile=self._json("profile", dict),
+            provenance=self._json("provenance", dict),
+            golden=self._golden(),
+            golden_x=self.tensor("golden.x", "U8", (len(logits), *shape)),
+            golden_logits=logits,
+            calibration_x=self.tensor("calibration.x", "U8", (None, *shape)),
+            ideal_tflite=self.tensor("ideal.tflite", "U8", (None,)),
+        )
+
+    def _head(self) -> None:
+        if self.metadata.get("format") != "rram-edge":
+            raise self.fail(f"format: {self.metadata.get('format')!r} given, expected 'rram-edge' (not a bundle of this tool)")
+        if self.metadata.get("version") != VERSION:
+            raise self.fail(f"version: {self.metadata.get('version')!r} given, expected '{VERSION}'")
+        for key in KEYS:
+            if key not in self.metadata:
+                raise self.fail(f"{key}: missing from the metadata")
+        found = digest_of(self.metadata, {name: (self.codes[name], array) for name, array in self.tensors.items()})
+        if found != self.metadata["digest"]:
+            raise self.fail(f"digest: {found[:16]}... computed, expected {self.metadata['digest'][:16]}... (damaged file)")
+
+    def _json(self, key: str, kind: type) -> Any:
+        try:
+            value = json.loads(self.metadata[key])
+        except (ValueError, RecursionError):
+            raise self.fail(f"{key}: not valid JSON") from None
+        if not isinstance(value, kind):
+            raise self.fail(f"{key}: {type(value).__name__} given, expected {kind.__name__}")
+        return value
+
+    def _input_shape(self) -> tuple[int, ...]:
+        shape = self._json("input", dict).get("shape")
+        if not isinstance(shape, list) or not all(type(n) is int and 1 <= n <= 4096 for n in shape) or not 1 <= len(shape) <= 3:
+            raise self.fail(f"input.shape: {shape} is not a list of 1 to 3 sizes")
+        return tuple(shape)
+
+    def _macro(self) -> Macro:
+        macro = self._json("macro", dict)
+        if macro.get("pairing") != "differential":
+            raise self.fail(f"macro.pairing: {macro.get('pairing')!r} given, expected 'differential'")
+        limits = {"rows": 256, "cols": 65535, "dac_bits": 8, "adc_bits": 16}
+        for key, most in limits.items():
+            if type(macro.get(key)) is not int or not 1 <= macro[key] <= most:
+                raise self.fail(f"macro.{key}: {macro.get(key)!r} is not a whole number from 1 to {most}")
+        return Macro(**{key: macro[key] for key in limits})
+
+    def _golden(self) -> dict[str, Any]:
+        golden: dict[str, Any] = self._json("golden", dict)
+        if type(golden.get("seed")) is not int or not 0 <= golden["seed"] < 2**64:
+            raise self.fail(f"golden.seed: {golden.get('seed')!r} is not a seed from 0 to 2^64 - 1")
+        return golden
+
+    def tensor(self, name: str, code: str, shape: tuple[int | None, ...]) -> Any:
+        """The tensor `name`, checked against dtype code and shape (None: any length), finite, aligned and contiguous."""
+        if name not in self.tensors:
+            raise self.fail(f"{name}: missing")
+        array = self.tensors[name]
+        fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
+        if self.codes[name] != code or not fits:
+            wanted = ", ".join("any" if n is None else str(n) for n in shape)
+            raise self.fail(f"{name}: {self.codes[name]}{list(array.shape)} given, expected {code}[{wanted}]")
+        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+            raise self.fail(f"{name}: NaN or infinity given, expected finite numbers")
+        return np.require(array, requirements=["A", "C"])
+
+    def _tables(self) -> ProfileTables:
+        target = self.tensor("profile.target", "I32", (None,))
+        count = len(target)
+        if count < 2 or np.any(np.diff(target) <= 0) or target[0] < 0:
+            raise self.fail(f"profile.target: {target.tolist()} is not a list of at least 2 increasing levels from 0")
+        tables = ProfileTables(
+            quantiles=self.tensor("profile.quantiles", "I32", (count, 2, NODES)),
+            target=target,
+            var=self.tensor("profile.var", "F64", (count,)),
+            read_a=self.tensor("profile.read_a", "F64", (count,)),
+            read_b=self.tensor("profile.read_b", "F64", (count,)),
+            faults=self.tensor("profile.faults", "U32", (4,)),
+            normal=self.tensor("profile.normal", "F32", (NODES,)),
+        )
+        for key in ("var", "read_a", "read_b"):
+            if np.any(getattr(tables, key) < 0):
+                raise self.fail(f"profile.{key}: a negative number given, expected >= 0")
+        return tables
+
+    def _layer(self, node: Node, levels: int) -> AnalogLayer:
+        k, n = node.weights
+        name = node.name
+        scales = self.tensor(f"{name}.scales", "F32", (3,))
+        if np.any(scales <= 0):
+            raise self.fail(f"{name}.scales: {scales.tolist()} given, expected three numbers > 0 (w_step, dac_lsb, adc_lsb)")
+        level = self.tensor(f"{name}.levels", "U8", (2, k, n))
+        if level.max(initial=0) >= levels:
+            raise self.fail(f"{name}.levels: level {level.max()} given, the profile has 0..{levels - 1}")
+        indptr, rows = self._mask(name, k, n)
+        layer = AnalogLayer(
+            node, level, *scales,
+            gain=self.tensor(f"{name}.gain", "F32", (n,)),
+            offset=self.tensor(f"{name}.offset", "F32", (n,)),
+            y_std=self.tensor(f"{name}.y_std", "F32", (n,)),
+            mask_indptr=indptr,
+            mask_rows=rows,
+            mask_value=self.tensor(f"{name}.mask.value", "F32", (len(rows),)),
+            mask_lr_exp=self.tensor(f"{name}.mask.lr_exp", "I8", (len(rows),)),
+        )  # fmt: skip
+        return layer
+
+    def _mask(self, name: str, k: int, n: int) -> tuple[Any, Any]:
+        indptr = self.tensor(f"{name}.mask.indptr", "I32", (n + 1,))
+        rows = self.tensor(f"{name}.mask.rows", "U16", (None,))
+        if indptr[0] != 0 or np.any(np.diff(indptr) < 0) or indptr[-1] != len(rows):
+            raise self.fail(f"{name}.mask.indptr: does not rise from 0 to {len(rows)}, the number of mask entries")
+        if len(rows) and rows.max() >= k:
+            raise self.fail(f"{name}.mask.rows: row {rows.max()} given, the layer has rows 0..{k - 1}")
+        column = np.repeat(np.arange(n), np.diff(indptr))
+        if len(np.unique(column * 65536 + rows)) != len(rows):
+            raise self.fail(f"{name}.mask.rows: the same cell is given twice")
+        return indptr, rows

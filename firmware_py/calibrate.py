@@ -1,0 +1,112 @@
+"""Label-free calibration: fit gain, offset and mask values of each column so that the chip's layer gives the ideal output.
+
+Layers in order, closed form. Per column j, over stored vectors and positions (weight w), with u the column's own noisy output,
+x the layer's input at the mask, y* the ideal network's output (Bayesian least squares; recipe of docs/calibration.md, step 5):
+
+    minimise  sum w (y* - g u - o - sum_i d_i x_i)^2
+              + r [ (g / g0 - 1)^2 / 0.3^2 + (o - o0)^2 / (0.3^2 var y*) + sum_i (d_i - d0_i)^2 / (g0^2 Var_i) ]
+
+r is the output variance that is expected to remain: cells outside the mask, and 1 % of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer, Bundle
+from firmware_py.correction import LayerCorrection
+from firmware_py.graph import digital
+from firmware_py.numpy_engine import LayerTrace, correct, dac, ideal_activations
+
+if TYPE_CHECKING:
+    from firmware_py.chip import Engine
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+
+PRIOR_GAIN = 0.3  # relative spread expected of a column's gain
+PRIOR_OFFSET = 0.3  # spread expected of an offset, in standard deviations of y*
+ROWS_PER_IMAGE = 5.0  # positions of one image are correlated: together they count as at most this many rows
+KEPT_SHARE = 0.01  # share of the whole variance assumed to remain even where every cell is in the mask
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """Root mean square of y - y*, relative to the sd of y*, before and after calibration of one layer."""
+
+    name: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """What a calibration gained, layer by layer, and how many vectors it used."""
+
+    vectors: int
+    layers: tuple[LayerReport, ...]
+
+
+def calibrate(bundle: Bundle, engine: Engine, layers: tuple[LayerCorrection, ...], x: F32, read: int) -> CalibrationReport:
+    """Calibrate all layers in place on unlabelled images x [n, *input_shape]; image i uses read counter `read` + i."""
+    targets = ideal_activations(bundle, x)
+    a, reports = x, []
+    for node in bundle.nodes:
+        if node.layer < 0:
+            a = digital(a, node)
+            continue
+        layer, correction = bundle.layers[node.layer], layers[node.layer]
+        trace = LayerTrace(dac(layer, bundle.macro.dac_bits, a), engine.raw(node.layer, a, read))
+        y_star = targets[node.layer].reshape(trace.s.shape)
+        before = _error(correct(layer, correction, trace), y_star)
+        _fit_layer(bundle, layer, correction, trace, y_star)
+        y = correct(layer, correction, trace)
+        reports.append(LayerReport(layer.name, before, _error(y, y_star)))
+        a = y.reshape(len(x), *node.out_shape)
+    return CalibrationReport(len(x), tuple(reports))
+
+
+def _error(y: F32, y_star: F32) -> float:
+    return float(np.sqrt(np.mean((y - y_star) ** 2)) / max(float(y_star.std()), 1e-12))
+
+
+def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace, y_star: F32) -> None:
+    """Solve all columns of one layer and write the correction in place."""
+    n, p, k = trace.codes.shape
+    u = (trace.s.astype(np.float64) * float(layer.unit)).reshape(n * p, -1)
+    x = trace.codes.reshape(n * p, k) * float(layer.dac_lsb)
+    y = y_star.reshape(n * p, -1).astype(np.float64)
+    weight = min(1.0, ROWS_PER_IMAGE / p)
+    variance = pair_variance(bundle, layer)
+    power = variance * np.mean(x * x, axis=0)[:, None]  # output variance that each cell causes, for a gain of 1
+    for j in range(layer.n):
+        entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1])
+        rows = layer.mask_rows[entries]
+        g0 = float(layer.gain[j])
+        remaining = g0**2 * (power[:, j].sum() * (1 + KEPT_SHARE) - power[rows, j].sum())
+        start = np.concatenate([[g0, float(layer.offset[j])], layer.mask_value[entries]])
+        spread = np.concatenate(
+            [[(PRIOR_GAIN * g0) ** 2, PRIOR_OFFSET**2 * float(y[:, j].var())], g0**2 * variance[rows, j]]
+        )
+        design = np.concatenate([u[:, j : j + 1], np.ones((n * p, 1)), x[:, rows]], axis=1)
+        solved = _ridge(design, y[:, j], weight, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12))
+        correction.gain[j], correction.offset[j] = solved[:2]
+        correction.value[entries] = solved[2:]
+
+
+def _ridge(design: F64, y: F64, weight: float, start: F64, penalty: F64) -> F64:
+    """Minimise weight * |y - design t|^2 + sum penalty (t - start)^2; design [rows, unknowns] -> t [unknowns]."""
+    normal = weight * design.T @ design + np.diag(penalty)
+    solution: F64 = np.linalg.solve(normal, weight * design.T @ y + penalty * start)
+    return solution
+
+
+def pair_variance(bundle: Bundle, layer: AnalogLayer) -> F64:
+    """Variance of each programmed weight, [K, N], in weight units squared (before the column gain)."""
+    v = bundle.tables.var[layer.levels]
+    total: F64 = (v[0] + v[1]) * float(layer.w_step) ** 2
+    return total

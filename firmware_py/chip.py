@@ -1,0 +1,145 @@
+"""Chip: one die on one board. Opens a bundle, predicts, calibrates, learns, and keeps its SRAM over power loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import Bundle
+from firmware_py.calibrate import CalibrationReport, calibrate
+from firmware_py.cells import Effects, LayerCells
+from firmware_py.correction import AdaptConfig, Correction, SramCount, count_sram, initial_correction
+from firmware_py.errors import RramError
+from firmware_py.numpy_engine import NumpyEngine
+from firmware_py.state import StateHeader, StateInfo, load_state, save_state
+
+F32 = npt.NDArray[np.float32]
+EngineName = Literal["auto", "c", "numpy"]
+
+
+class Engine(Protocol):
+    """What computes: the NumPy oracle or the C core; both give the same bits (docs/numerics.md)."""
+
+    name: str
+    cells: list[LayerCells]
+
+    def logits(self, x: F32, read: int) -> F32:
+        """Logits [n, classes] of images [n, *input_shape]; image i uses read counter `read` + i."""
+
+    def raw(self, layer: int, a: F32, read: int) -> npt.NDArray[np.int32]:
+        """Sums of ADC codes [n, P, N] of one analog layer."""
+
+    def learn(self, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
+        """One label; the correction changes in place; returns the logits [classes] before."""
+
+
+class Chip:
+    """One emulated RRAM chip: cells drawn once from `seed`, never written again; only `correction` changes.
+
+    Images are uint8 or float32 in [0, 1], of the bundle's input shape. Not safe for use by several threads at once.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        seed: int = 0,
+        engine: EngineName = "auto",
+        effects: Effects | None = None,
+        adapt: AdaptConfig | None = None,
+    ) -> None:
+        if not 0 <= seed < 2**64:
+            raise RramError(f"chip: seed: {seed} is not from 0 to 2^64 - 1")
+        self.bundle, self.seed, self.adapt = bundle, seed, adapt or AdaptConfig()
+        self.effects = effects or Effects()
+        self.correction: Correction = initial_correction(bundle)
+        self.sram: SramCount = count_sram(bundle)
+        self.engine: Engine = _engine(engine)(bundle, seed, self.effects, self.correction)
+
+    @staticmethod
+    def open(path: str | Path, **options: Any) -> Chip:
+        """Open a bundle file as a chip; options as for Chip (seed, engine, effects, adapt)."""
+        return Chip(Bundle.open(path), **options)
+
+    def predict_one(self, x: npt.NDArray[Any]) -> int:
+        """Class of one image [*input_shape]."""
+        return int(self.logits_one(x).argmax())
+
+    def logits_one(self, x: npt.NDArray[Any]) -> F32:
+        """Logits [classes] of one image."""
+        return self.logits_many(x[None] if isinstance(x, np.ndarray) else np.asarray(x)[None])[0]
+
+    def predict_many(self, x: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Classes [n] of images [n, *input_shape]; the same as n times predict_one."""
+        return self.logits_many(x).argmax(axis=1)
+
+    def logits_many(self, x: npt.NDArray[Any]) -> F32:
+        """Logits [n, classes] of images [n, *input_shape]."""
+        images = self._images(x)
+        out = self.engine.logits(images, self.correction.read)
+        self.correction.read += len(images)
+        return out
+
+    def learn_one(self, x: npt.NDArray[Any], label: int) -> int:
+        """Learn one labelled image by changing the SRAM correction; returns the class predicted before learning."""
+        classes = len(self.bundle.classes)
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < classes:
+            raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
+        image = self._images(np.asarray(x)[None])[0]
+        logits = self.engine.learn(image, int(label), self.correction.read, self.correction.step, self.adapt)
+        self.correction.read += 1
+        self.correction.step += 1
+        return int(logits.argmax())
+
+    def calibrate(self, x: npt.NDArray[Any] | None = None) -> CalibrationReport:
+        """Closed-form calibration without labels on images x, by default the bundle's own vectors."""
+        images = self._images(self.bundle.calibration_x if x is None else x)
+        if len(images) == 0:
+            raise RramError("calibrate: 0 vectors given, expected at least 1")
+        report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read)
+        self.correction.read += len(images)
+        return report
+
+    def save(self, folder: str | Path) -> int:
+        """Write the SRAM state to `folder` (two slots); returns its generation number."""
+        return save_state(folder, StateHeader(self.bundle.digest, self.seed), self.correction.arrays(self.bundle))
+
+    def restore(self, folder: str | Path) -> StateInfo | None:
+        """Take the newest valid state of `folder` over; None if there is none. RramError if it belongs to another chip."""
+        found = load_state(folder, self.bundle.digest, self.seed)
+        if found is None:
+            return None
+        arrays, info = found
+        self.correction.load(self.bundle, arrays)
+        return info
+
+    def _images(self, x: npt.NDArray[Any]) -> F32:
+        """Check a batch and bring it to float32 in [0, 1]."""
+        shape = self.bundle.input_shape
+        if not isinstance(x, np.ndarray) or x.shape[1:] != shape:
+            given = list(x.shape[1:]) if isinstance(x, np.ndarray) else type(x).__name__
+            raise RramError(f"image: shape {given} given, expected {list(shape)}")
+        if x.dtype == np.uint8:
+            return x.astype(np.float32) / np.float32(255)
+        if x.dtype.kind != "f":
+            raise RramError(f"image: type {x.dtype} given, expected uint8, or float in [0, 1]")
+        if not np.all((x >= 0) & (x <= 1)):  # also refuses NaN
+            raise RramError("image: values outside [0, 1] (or NaN) given, expected uint8, or float in [0, 1]")
+        return np.ascontiguousarray(x, np.float32)
+
+
+def _engine(name: str) -> Any:
+    """The engine's class by name; 'auto' takes the C core where it is built, else NumPy."""
+    if name not in ("auto", "c", "numpy"):
+        raise RramError(f"engine: {name!r} is not one of auto, c, numpy")
+    if name == "numpy":
+        return NumpyEngine
+    from firmware_py import c_engine
+
+    if c_engine.available():
+        return c_engine.CEngine
+    if name == "c":
+        raise RramError("engine: the C core is not built; run: python -m firmware_py.build_core (needs a C compiler)")
+    return NumpyEngine

@@ -1,0 +1,114 @@
+"""The SRAM correction: all that a chip may change in the field. RRAM cells are never among it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer, Bundle
+from firmware_py.errors import RramError
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """How labels change the correction (docs/numerics.md, section 5).
+
+    lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square.
+    """
+
+    optimizer: Literal["rms", "sgd"] = "rms"
+    lr: float = 0.03
+    horizon: int = 1000
+    floor: float = 0.1
+    beta: float = 0.99
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in ("rms", "sgd"):
+            raise RramError(f"adapt: optimizer: {self.optimizer!r} is not 'rms' or 'sgd'")
+        if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1):
+            raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1)")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of label number `step` (from 0)."""
+        return self.lr * max(1 - step / self.horizon, self.floor)
+
+
+@dataclass(frozen=True)
+class LayerCorrection:
+    """SRAM of one layer: gain [N], offset [N], value [entries of the mask], ms [3] (RMS per group); engines write in place."""
+
+    gain: F32
+    offset: F32
+    value: F32
+    ms: npt.NDArray[np.float64]
+
+
+@dataclass
+class Correction:
+    """SRAM of a chip, with the counters that must survive with it: labels learned and images read so far."""
+
+    layers: tuple[LayerCorrection, ...]
+    step: int = 0
+    read: int = 0
+
+    def arrays(self, bundle: Bundle) -> dict[str, np.ndarray[Any, Any]]:
+        """All that must be saved, by name: '<layer>.gain', ..., 'counters' (int64: step, read)."""
+        out: dict[str, np.ndarray[Any, Any]] = {}
+        for spec, layer in zip(bundle.layers, self.layers, strict=True):
+            for key in ("gain", "offset", "value", "ms"):
+                out[f"{spec.name}.{key}"] = getattr(layer, key)
+        out["counters"] = np.array([self.step, self.read], np.int64)
+        return out
+
+    def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Take saved arrays over, in place; RramError names an array that is missing, of another shape, or not finite."""
+        mine = self.arrays(bundle)
+        for name, target in mine.items():
+            given = arrays.get(name)
+            if given is None or given.shape != target.shape or not np.all(np.isfinite(given)):
+                shape = None if given is None else given.shape
+                raise RramError(f"state: {name}: {shape} given, expected {target.shape} finite numbers")
+        for name, target in mine.items():
+            target[...] = arrays[name]
+        self.step, self.read = (int(n) for n in arrays["counters"])
+
+
+def initial_correction(bundle: Bundle) -> Correction:
+    """The correction at first boot: the gains, offsets and mask values that the bundle holds."""
+
+    def layer(spec: AnalogLayer) -> LayerCorrection:
+        return LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3, np.float64))
+
+    return Correction(tuple(layer(spec) for spec in bundle.layers))
+
+
+@dataclass(frozen=True)
+class SramCount:
+    """What the correction costs. percent = (values + gains + offsets) / weights; bytes count indices and optimiser too."""
+
+    values: int
+    gains: int
+    offsets: int
+    percent: float
+    bytes: int
+    parts: dict[str, int] = field(default_factory=dict)
+
+
+def count_sram(bundle: Bundle) -> SramCount:
+    """Count the SRAM of `bundle`'s correction: float32 numbers, uint16 rows, int32 column starts, float64 RMS per group."""
+    values = sum(spec.mask_rows.size for spec in bundle.layers)
+    columns = sum(spec.n for spec in bundle.layers)
+    weights = sum(spec.k * spec.n for spec in bundle.layers)
+    parts = {
+        "values": 4 * values,
+        "indices": 2 * values + 4 * (columns + len(bundle.layers)),
+        "gains": 4 * columns,
+        "offsets": 4 * columns,
+        "optimizer": 8 * 3 * len(bundle.layers) + 16,
+    }
+    return SramCount(values, columns, columns, 100 * (values + 2 * columns) / weights, sum(parts.values()), parts)

@@ -1,0 +1,159 @@
+"""One label, one step: the backward pass that a chip can do, and the update of the correction (docs/numerics.md, section 5).
+
+Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer
+from firmware_py.correction import AdaptConfig, LayerCorrection
+from firmware_py.graph import Node, windows
+
+if TYPE_CHECKING:
+    from firmware_py.numpy_engine import LayerTrace, NumpyEngine
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """dLoss by gain [N], offset [N], value [entries] of one layer, float32."""
+
+    gain: F32
+    offset: F32
+    value: F32
+
+
+def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
+    """Forward, backward, update in place; x [*input_shape]; returns the logits [classes] before the update."""
+    nodes, inputs, traces = engine.bundle.nodes, [], []
+    a = x[None].astype(np.float32)
+    for node in nodes:
+        inputs.append(a)
+        a, trace = engine.forward(node, a, read)
+        traces.append(trace)
+    logits = a[0]
+    outputs = [*inputs[1:], a]
+    delta: F32 | None = softmax_error(logits, label)[None]
+    updates = []
+    for i in reversed(range(len(nodes))):
+        node, trace = nodes[i], traces[i]
+        if trace is None:
+            delta = digital_backward(node, inputs[i][0], outputs[i][0], delta)
+            continue
+        layer = engine.bundle.layers[node.layer]
+        coded = error_codes(delta.reshape(node.positions, layer.n))
+        if coded is None:
+            break  # no error is left: nothing more to learn from this label
+        updates.append((node.layer, gradients(layer, trace, *coded)))
+        if node.layer > 0:
+            delta = analog_backward(engine, node, delta.reshape(node.positions, layer.n))
+    for index, gradient in updates:
+        update(engine.bundle.layers[index], engine.correction.layers[index], gradient, step, adapt)
+    return logits
+
+
+def softmax_error(logits: F32, label: int) -> F32:
+    """dLoss/dlogits of the cross-entropy: softmax - onehot, float32 [classes]."""
+    e = np.exp(logits.astype(np.float64) - float(logits.max()))
+    p = (e / np.cumsum(e)[-1]).astype(np.float32)  # cumsum adds in order, as the C core does
+    p[label] -= np.float32(1)
+    return p
+
+
+def error_codes(delta: F32) -> tuple[npt.NDArray[np.int64], np.float32] | None:
+    """8-bit codes of an error and their scale; None if the error is all zero."""
+    scale = np.float32(np.abs(delta).max(initial=0) / np.float32(127))
+    if scale == 0:
+        return None
+    return np.rint(delta / scale).astype(np.int64), scale
+
+
+def gradients(layer: AnalogLayer, trace: LayerTrace, c: npt.NDArray[np.int64], scale: np.float32) -> Gradients:
+    """Sums of error codes c [P, N] against ADC sums and DAC codes: integers, scaled at the end."""
+    codes = trace.codes[0].astype(np.int64)
+    products = (c[:, layer.mask_cols] * codes[:, layer.mask_rows]).sum(axis=0)
+    return Gradients(
+        gain=(c * trace.s[0]).sum(axis=0).astype(np.float32) * np.float32(scale * layer.unit),
+        offset=c.sum(axis=0).astype(np.float32) * scale,
+        value=products.astype(np.float32) * np.float32(scale * layer.dac_lsb),
+    )
+
+
+def analog_backward(engine: NumpyEngine, node: Node, delta: F32) -> F32:
+    """dLoss/dinput [*in_shape] of an analog layer: a transposed read of the noisy array plus the SRAM's share."""
+    layer, correction = engine.bundle.layers[node.layer], engine.correction.layers[node.layer]
+    coded = error_codes(delta * correction.gain)
+    rows = np.zeros((node.positions, layer.k), np.int64)
+    factor = np.float32(0)
+    if coded is not None:
+        rows = (coded[0].astype(np.float64) @ engine.cells[node.layer].d.T.astype(np.float64)).astype(np.int64)
+        factor = np.float32(coded[1] * layer.w_step)
+    inputs = input_index(node)
+    dx = np.zeros(int(np.prod(node.in_shape)) + 1, np.int64)  # the last place takes what falls on the padding
+    np.add.at(dx, inputs, rows)
+    dxs = np.zeros(dx.shape, np.float32)
+    for i, (k, j) in enumerate(zip(layer.mask_rows, layer.mask_cols, strict=True)):
+        dxs[inputs[:, k]] += correction.value[i] * delta[:, j]  # for one k, positions meet different inputs
+    total: F32 = dx.astype(np.float32) * factor + dxs
+    return total[:-1].reshape(node.in_shape)
+
+
+def input_index(node: Node) -> npt.NDArray[np.int64]:
+    """Flat index of the input that meets row k at position p, [P, K]; padding has the index one past the end."""
+    size = int(np.prod(node.in_shape))
+    if node.op == "dense":
+        return np.arange(size, dtype=np.int64)[None]
+    index = windows(np.arange(1, size + 1, dtype=np.int64).reshape(1, *node.in_shape), node)  # padding is 0
+    flat = index.reshape(node.positions, -1) - 1
+    return np.where(flat < 0, size, flat)
+
+
+def digital_backward(node: Node, x: F32, y: F32, delta: F32 | None) -> F32:
+    """dLoss/dinput of a digital operator from its input x, output y and dLoss/doutput."""
+    assert delta is not None
+    delta = delta.reshape(node.out_shape)
+    if node.op == "relu":
+        return np.where(y > 0, delta, np.float32(0))
+    if node.op == "flatten":
+        return delta.reshape(node.in_shape)
+    kw = node.kernel[1]
+    patches = windows(x[None], node)[0]  # [out H, out W, kernel H, kernel W, C]
+    first = patches.reshape(*node.out_shape[:2], -1, x.shape[-1]).argmax(axis=2)  # the first maximum of each window
+    row, column, channel = np.indices(node.out_shape)
+    row, column = row * node.stride[0] + first // kw, column * node.stride[1] + first % kw
+    dx = np.zeros(node.in_shape, np.float32)
+    np.add.at(dx, (row, column, channel), delta)
+    return dx
+
+
+def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig) -> None:
+    """Change gain, offset and mask values in place by one step, each scaled by its prior."""
+    prior = step_scales(layer)
+    for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), prior, strict=True)):
+        natural = getattr(g, name) * sv
+        if natural.size == 0:
+            continue
+        factor = np.float32(adapt.rate(step))
+        if adapt.optimizer == "rms":
+            wide = natural.astype(np.float64)
+            mean = np.cumsum(wide * wide)[-1] / natural.size  # in order
+            old = correction.ms[group]
+            correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
+            factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
+        parameter = getattr(correction, name)
+        parameter -= factor * (sv * natural)
+
+
+def step_scales(layer: AnalogLayer) -> tuple[F32, F32, F32]:
+    """Prior step scales of gain, offset and mask values, float32."""
+    gain = np.float32(0.1) * np.abs(layer.gain)
+    offset = np.float32(0.1) * layer.y_std
+    value = np.exp2(layer.mask_lr_exp.astype(np.float64) / 2).astype(np.float32)
+    return gain, offset, value

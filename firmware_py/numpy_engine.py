@@ -1,0 +1,142 @@
+"""The NumPy engine: the oracle that docs/numerics.md describes, written to be read; the C core must agree bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer, Bundle
+from firmware_py.cells import Effects, program
+from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
+from firmware_py.draws import Purpose, normals, words
+from firmware_py.graph import Node, digital, im2col
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+CHUNK = 64  # images computed together; bounds the memory of im2col
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What learning needs of a layer's forward pass: DAC codes [n, P, K] (float64 holding integers) and sums [n, P, N]."""
+
+    codes: F64
+    s: npt.NDArray[np.int32]
+
+
+class NumpyEngine:
+    """A chip in NumPy: cells drawn from `seed`, effects as given, correction read (and written by `learn`) in place."""
+
+    name = "numpy"
+
+    def __init__(self, bundle: Bundle, seed: int, effects: Effects, correction: Correction) -> None:
+        self.bundle, self.seed, self.effects, self.correction = bundle, seed, effects, correction
+        self.cells = [program(layer, i, bundle, seed, effects) for i, layer in enumerate(bundle.layers)]
+
+    def logits(self, x: F32, read: int) -> F32:
+        """Logits [n, classes] of images [n, *input_shape] in [0, 1]; image i uses read counter `read` + i."""
+        parts = [self._chunk(x[i : i + CHUNK], read + i) for i in range(0, len(x), CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.bundle.classes)), np.float32)
+
+    def raw(self, layer: int, a: F32, read: int) -> npt.NDArray[np.int32]:
+        """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape]."""
+        parts = [self.trace(layer, a[i : i + CHUNK], read + i).s for i in range(0, len(a), CHUNK)]
+        return np.concatenate(parts)
+
+    def learn(self, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
+        """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
+        from firmware_py.learn import learn_one
+
+        return learn_one(self, x, label, read, step, adapt)
+
+    def _chunk(self, x: F32, read: int) -> F32:
+        a = x.astype(np.float32)
+        for node in self.bundle.nodes:
+            a = self.forward(node, a, read)[0]
+        return a
+
+    def forward(self, node: Node, a: F32, read: int) -> tuple[F32, LayerTrace | None]:
+        """One node on a batch: a [n, *in_shape] -> [n, *out_shape], with the trace of an analog layer."""
+        if node.layer < 0:
+            return digital(a, node), None
+        trace = self.trace(node.layer, a, read)
+        y = correct(self.bundle.layers[node.layer], self.correction.layers[node.layer], trace)
+        return y.reshape(len(a), *node.out_shape), trace
+
+    def trace(self, index: int, a: F32, read: int) -> LayerTrace:
+        """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
+        layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows
+        codes = dac(layer, self.bundle.macro.dac_bits, a)
+        d, v = cells.d.astype(np.float64), cells.v.astype(np.float64)  # integers, exact in float64 whatever the order
+        power = np.floor(codes * codes / 2)
+        n, p = codes.shape[:2]
+        tiles = len(cells.vscale)
+        noisy = self.effects.read_noise
+        z = self._noise(index, read, n, (tiles, p, layer.n)) if noisy else None
+        low, high = -(1 << (self.bundle.macro.adc_bits - 1)), (1 << (self.bundle.macro.adc_bits - 1)) - 1
+        s = np.zeros((n, p, layer.n), np.int32)
+        for t in range(tiles):
+            part = slice(t * rows, (t + 1) * rows)
+            u = (codes[..., part] @ d[part]).astype(np.float32)
+            if z is not None:
+                variance = (power[..., part] @ v[part]).astype(np.float32) * cells.vscale[t]
+                u = u + np.sqrt(variance) * z[:, t]
+            s += np.clip(np.rint(u / layer.adc_lsb), low, high).astype(np.int32)
+        return LayerTrace(codes, s)
+
+    def _noise(self, index: int, read: int, n: int, shape: tuple[int, int, int]) -> F32:
+        count = shape[0] * shape[1] * shape[2]
+        out = np.empty((n, *shape), np.float32)
+        for i in range(n):
+            drawn = words(self.seed, Purpose.READ, index, count, read + i)
+            out[i] = normals(drawn, self.bundle.tables.normal).reshape(shape)
+        return out
+
+
+def dac(layer: AnalogLayer, bits: int, a: F32) -> F64:
+    """DAC codes [n, P, K] of inputs a [n, *in_shape]; padding gives code 0."""
+    low, high = (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if layer.node.signed else (0, 2**bits - 1)
+    codes = np.clip(np.rint(a / layer.dac_lsb), low, high)
+    return im2col(codes, layer.node).astype(np.float64)
+
+
+def correct(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace) -> F32:
+    """Outputs y [n, P, N] from the sums of ADC codes and the digital correction."""
+    y = correction.gain * (trace.s.astype(np.float32) * layer.unit) + correction.offset
+    term = np.zeros(y.shape, np.float32)
+    for i, (k, j) in enumerate(zip(layer.mask_rows, layer.mask_cols, strict=True)):
+        term[..., j] += correction.value[i] * (trace.codes[..., k].astype(np.float32) * layer.dac_lsb)
+    touched = np.diff(layer.mask_indptr) > 0
+    y[..., touched] += term[..., touched]
+    return y
+
+
+def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
+    """Outputs y* of each analog layer, [n, *out_shape] float32, with every effect off: the levels' targets, no converters."""
+    a, out = x.astype(np.float32), []
+    for node in bundle.nodes:
+        if node.layer < 0:
+            a = digital(a, node)
+            continue
+        layer = bundle.layers[node.layer]
+        columns = im2col(a, node)
+        y = columns @ ideal_weights(bundle, layer) * layer.gain + layer.offset + columns @ mask_matrix(layer)
+        a = y.astype(np.float32).reshape(len(x), *node.out_shape)
+        out.append(a)
+    return out
+
+
+def ideal_weights(bundle: Bundle, layer: AnalogLayer) -> F32:
+    """Weights [K, N] that the levels stand for, without the column gains."""
+    g = bundle.tables.target[layer.levels]
+    return ((g[0] - g[1]) * float(layer.w_step)).astype(np.float32)
+
+
+def mask_matrix(layer: AnalogLayer, value: F32 | None = None) -> F32:
+    """The SRAM values (by default those of first boot) as a matrix [K, N]."""
+    matrix: npt.NDArray[Any] = np.zeros((layer.k, layer.n), np.float32)
+    matrix[layer.mask_rows, layer.mask_cols] = layer.mask_value if value is None else value
+    return matrix

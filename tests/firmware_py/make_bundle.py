@@ -1,0 +1,166 @@
+"""Writes small synthetic bundles with nothing but NumPy: random levels, log-normal cells, any chain of layers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+
+from firmware_py import Effects
+from firmware_py.bundle import VERSION, Bundle, digest_of
+from firmware_py.cells import cells_digest
+from firmware_py.correction import initial_correction
+from firmware_py.draws import NODES
+from firmware_py.numpy_engine import NumpyEngine
+
+CODES = {"uint8": "U8", "int8": "I8", "uint16": "U16", "int32": "I32", "uint32": "U32", "float32": "F32", "float64": "F64"}
+
+DENSE = [{"op": "flatten"}, {"op": "dense", "name": "fc1", "out": [12]}, {"op": "relu"}, {"op": "dense", "name": "fc2", "out": [4]}]
+CONV = [
+    {"op": "conv2d", "name": "conv1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5]},
+    {"op": "relu"},
+    {"op": "maxpool2d", "pool": [2, 2], "stride": [2, 2]},
+    {"op": "conv2d", "name": "conv2", "kernel": [3, 3], "stride": [1, 1], "padding": "valid", "out": [2, 2, 7]},
+    {"op": "relu"},
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc", "out": [4]},
+]
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """What a synthetic bundle holds; shapes of layers follow from `nodes`."""
+
+    nodes: list = field(default_factory=lambda: CONV)
+    input_shape: tuple = (8, 8, 1)
+    seed: int = 0
+    levels: int = 10
+    sigma: float = 0.5
+    read_b: float = 0.02
+    rows: int = 16
+    mask_share: float = 0.1
+    dac_bits: int = 8
+    adc_bits: int = 8
+    faults: tuple = (0, 0, 0, 0)
+
+
+def octave_nodes() -> np.ndarray:
+    """Probabilities of the lower half's nodes; the first stands in the middle of the last segment."""
+    r = [128.0] + [2.0**e * (1 + s / 32) for e in range(8, 24) for s in range(32)] + [2.0**24]
+    return np.array(r) / 2**25
+
+
+def tables(spec: Synthetic) -> dict[str, np.ndarray]:
+    """Log-normal cells with sd = sigma x mean, as the compiled tables of the contract."""
+    z = np.array([NormalDist().inv_cdf(p) for p in octave_nodes()])
+    target = np.rint(512 + np.arange(spec.levels) * 2048 / (spec.levels - 1)).astype(np.int32)
+    s = np.sqrt(np.log1p(spec.sigma**2))
+    lower = np.exp(s * z - s * s / 2)
+    upper = np.exp(-s * z - s * s / 2)
+    quantiles = np.rint(target[:, None, None] * np.stack([lower, upper])[None] * 256).astype(np.int32)
+    return {
+        "profile.quantiles": np.minimum(quantiles, 32767 * 256).reshape(spec.levels, 2, NODES),
+        "profile.target": target,
+        "profile.var": (spec.sigma * target.astype(float)) ** 2,
+        "profile.read_a": np.zeros(spec.levels),
+        "profile.read_b": np.full(spec.levels, spec.read_b),
+        "profile.faults": np.array(spec.faults, np.uint32),
+        "profile.normal": z.astype(np.float32),
+    }
+
+
+def layer_tensors(spec: Synthetic, name: str, k: int, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Random signed weights, mask and correction of one layer."""
+    signed = rng.integers(-(spec.levels - 1), spec.levels, (k, n))
+    rows, indptr = [], [0]
+    for _ in range(n):
+        chosen = np.sort(rng.choice(k, int(rng.binomial(k, spec.mask_share)), replace=False))
+        rows.extend(chosen)
+        indptr.append(len(rows))
+    w_step = 1.5 / np.sqrt(k) / 2048
+    return {
+        f"{name}.levels": np.stack([np.maximum(signed, 0), np.maximum(-signed, 0)]).astype(np.uint8),
+        f"{name}.scales": np.array([w_step, 1 / 255, 255 * 2048 * 2.0 / 128], np.float32),
+        f"{name}.gain": rng.uniform(0.7, 1.3, n).astype(np.float32),
+        f"{name}.offset": rng.normal(0, 0.1, n).astype(np.float32),
+        f"{name}.y_std": rng.uniform(0.5, 1.5, n).astype(np.float32),
+        f"{name}.mask.indptr": np.array(indptr, np.int32),
+        f"{name}.mask.rows": np.array(rows, np.uint16),
+        f"{name}.mask.value": rng.normal(0, 0.05, len(rows)).astype(np.float32),
+        f"{name}.mask.lr_exp": rng.integers(-12, -6, len(rows)).astype(np.int8),
+    }
+
+
+def chain(spec: Synthetic) -> tuple[list[dict], list[tuple[str, int, int]]]:
+    """Fill in 'in' shapes; returns the nodes and (name, K, N) of the analog layers."""
+    shape, nodes, layers = list(spec.input_shape), [], []
+    for node in spec.nodes:
+        node = {**node, "in": list(shape)}
+        if node["op"] in ("conv2d", "dense"):
+            kernel = node.get("kernel", [1, 1])
+            layers.append((node["name"], kernel[0] * kernel[1] * shape[-1], node["out"][-1]))
+            shape = list(node["out"])
+        elif node["op"] == "maxpool2d":
+            shape = [(shape[i] - node["pool"][i]) // node["stride"][i] + 1 for i in (0, 1)] + shape[2:]
+        elif node["op"] == "flatten":
+            shape = [int(np.prod(shape))]
+        nodes.append(node)
+    return nodes, layers
+
+
+def contents(spec: Synthetic) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Metadata (without digest) and tensors, golden logits still zero."""
+    rng = np.random.default_rng(spec.seed)
+    nodes, layers = chain(spec)
+    tensors = tables(spec)
+    for name, k, n in layers:
+        tensors |= layer_tensors(spec, name, k, n, rng)
+    classes = layers[-1][2]
+    tensors["calibration.x"] = rng.integers(0, 256, (16, *spec.input_shape)).astype(np.uint8)
+    tensors["golden.x"] = rng.integers(0, 256, (4, *spec.input_shape)).astype(np.uint8)
+    tensors["golden.logits"] = np.zeros((4, classes), np.float32)
+    tensors["ideal.tflite"] = np.zeros(0, np.uint8)
+    metadata = {
+        "format": "rram-edge",
+        "version": VERSION,
+        "graph": json.dumps({"nodes": nodes}),
+        "profile": json.dumps({"name": "synthetic"}),
+        "macro": json.dumps({"pairing": "differential", "rows": spec.rows, "cols": 128, "dac_bits": spec.dac_bits,
+                             "adc_bits": spec.adc_bits, "rows_active": spec.rows}),
+        "classes": json.dumps([str(i) for i in range(classes)]),
+        "input": json.dumps({"shape": list(spec.input_shape)}),
+        "golden": json.dumps({"seed": 7, "cells_sha256": ""}),
+        "provenance": json.dumps({"created_by": "make_bundle"}),
+    }  # fmt: skip
+    return metadata, tensors
+
+
+def write(path: Path, metadata: dict[str, str], tensors: dict[str, np.ndarray], digest: str | None = None) -> None:
+    """Write a safetensors file, with the right digest unless one is given."""
+    coded = {name: (CODES[array.dtype.name], array) for name, array in tensors.items()}
+    metadata = {**metadata, "digest": digest or digest_of(metadata, coded)}
+    header, body = {"__metadata__": metadata}, b""
+    for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):
+        raw = np.ascontiguousarray(tensors[name]).tobytes()
+        header[name] = {"dtype": coded[name][0], "shape": list(tensors[name].shape),
+                        "data_offsets": [len(body), len(body) + len(raw)]}  # fmt: skip
+        body += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+def make_bundle(path: Path, spec: Synthetic | None = None) -> Path:
+    """A whole bundle whose golden vectors come from the NumPy engine."""
+    spec = spec or Synthetic()
+    metadata, tensors = contents(spec)
+    write(path, metadata, tensors)
+    bundle = Bundle.open(path)
+    engine = NumpyEngine(bundle, 7, Effects(), initial_correction(bundle))
+    tensors["golden.logits"] = engine.logits(tensors["golden.x"].astype(np.float32) / np.float32(255), 0)
+    metadata["golden"] = json.dumps({"seed": 7, "cells_sha256": cells_digest(engine.cells)})
+    write(path, metadata, tensors)
+    return path
