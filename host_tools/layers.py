@@ -1,0 +1,158 @@
+"""Keras layers whose weights sit on differential RRAM pairs: `RRAMDense` and `RRAMConv2D`. Importing this registers them with Keras.
+
+Training: the latent weight is brought to its level and replaced by a freshly drawn pair; the batch falls into `draws` groups, and
+each group sees cells of its own. The gradient goes straight through (Bengio 2013). Inference: the levels' exact values, no noise.
+
+    y = gain * (x . W) + bias        W in units of weight: a pair at signed level k stands for w_clip * value[|k|] * sign(k)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host_tools.backend import keras
+from host_tools.cells import PAIRS, pair_table
+
+ops = keras.ops
+
+
+@keras.saving.register_keras_serializable(package="rram_edge")
+class ClampTo(keras.constraints.Constraint):  # type: ignore[misc]
+    """Keep every weight within -limit .. limit: what the outermost level stands for."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def __call__(self, w: Any) -> Any:
+        return ops.clip(w, -self.limit, self.limit)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"limit": self.limit}
+
+
+class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
+    """What both layers share: latent weights, levels, draws, a gain and a bias per column.
+
+    profile: a DeviceProfile as JSON types. w_clip: the weight of the outermost level. draws: groups of a training batch, each with
+    its own cells; the batch must be a multiple. seed: of the draws. exact_share: share of the draws in which the weights
+    under `exact_mask` are taken as exact (correction values stand there on the board); the mask starts empty.
+    """
+
+    def __init__(self, profile: dict[str, Any], w_clip: float, draws: int = 1, seed: int = 0, exact_share: float = 0.0,
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.profile, self.w_clip, self.draws, self.seed, self.exact_share = profile, float(w_clip), draws, seed, exact_share
+        self.table = pair_table(profile)
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def add_pairs(self, shape: tuple[int, ...]) -> None:
+        """Create the weights; `shape` is the kernel's, columns last."""
+        columns = (shape[-1],)
+        self.kernel = self.add_weight(name="kernel", shape=shape, constraint=ClampTo(self.w_clip),
+                                      initializer=keras.initializers.GlorotUniform(seed=self.seed))
+        self.gain = self.add_weight(name="gain", shape=columns, initializer="ones")
+        self.bias = self.add_weight(name="bias", shape=columns, initializer="zeros")
+        self.exact_mask = self.add_weight(name="exact_mask", shape=shape, initializer="zeros", trainable=False)
+
+    def signed_levels(self) -> NDArray[np.int64]:
+        """Signed level of every pair, -(L-1) to L-1, kernel's shape."""
+        w = np.asarray(ops.convert_to_numpy(self.kernel), dtype=np.float32)
+        magnitude = np.digitize(np.abs(w) / np.float32(self.w_clip), np.array(self.table.borders, dtype=np.float32))
+        return (np.sign(w) * magnitude).astype(np.int64)
+
+    def clean_kernel(self) -> NDArray[np.float32]:
+        """The weights that the levels stand for, and the latent ones under the mask: what inference uses."""
+        k = self.signed_levels()
+        w = np.sign(k) * self.table.values[np.abs(k)] * np.float32(self.w_clip)
+        exact = np.asarray(ops.convert_to_numpy(self.exact_mask)) > 0
+        return np.where(exact, ops.convert_to_numpy(self.kernel), w).astype(np.float32)
+
+    def drawn_kernel(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """The weights of one chip, drawn by `rng`; the mask's pairs are drawn as the others."""
+        k = self.signed_levels()
+        chosen = self.table.draws[k + self.table.levels - 1, rng.integers(0, PAIRS, k.shape)]
+        return (chosen * np.float32(self.w_clip)).astype(np.float32)
+
+    def _levels(self) -> tuple[Any, Any]:
+        w = ops.convert_to_tensor(self.kernel)
+        magnitude = ops.digitize(ops.abs(w) / self.w_clip, self.table.borders)
+        return w, magnitude * ops.cast(ops.sign(w), "int32")
+
+    def _clean(self) -> Any:
+        w, k = self._levels()
+        values = np.concatenate([-self.table.values[:0:-1], self.table.values]) * np.float32(self.w_clip)
+        quantised = ops.take(ops.convert_to_tensor(values), k + (self.table.levels - 1))
+        return ops.where(self.exact_mask > 0, w, quantised)
+
+    def _drawn(self) -> Any:
+        """[draws, *kernel]: a kernel for each group; gradients reach the latent weights as if nothing had happened to them."""
+        w, k = self._levels()
+        picks = keras.random.randint((self.draws, *self.kernel.shape), 0, PAIRS, seed=self.seeds)
+        table = ops.convert_to_tensor(self.table.draws.ravel())
+        noisy = ops.take(table, (k + (self.table.levels - 1)) * PAIRS + picks) * self.w_clip
+        error = noisy - w
+        if self.exact_share > 0:
+            exact_draw = np.arange(self.draws).reshape(-1, *[1] * len(k.shape)) < round(self.exact_share * self.draws)
+            error = error * (1.0 - self.exact_mask * ops.convert_to_tensor(exact_draw.astype(np.float32)))
+        return w + ops.stop_gradient(error)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "profile": self.profile, "w_clip": self.w_clip, "draws": self.draws, "seed": self.seed,
+                "exact_share": self.exact_share}
+
+
+@keras.saving.register_keras_serializable(package="rram_edge")
+class RRAMDense(RRAMLayer):
+    """A dense layer of `units` columns; input [n, rows]."""
+
+    def __init__(self, units: int, profile: dict[str, Any], w_clip: float, **kwargs: Any) -> None:
+        super().__init__(profile, w_clip, **kwargs)
+        self.units = units
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        self.add_pairs((input_shape[-1], self.units))
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        if training:
+            groups = ops.reshape(x, (self.draws, -1, x.shape[-1]))
+            product = ops.reshape(ops.matmul(groups, self._drawn()), (-1, self.units))
+        else:
+            product = ops.matmul(x, self._clean())
+        return product * self.gain + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="rram_edge")
+class RRAMConv2D(RRAMLayer):
+    """A convolution of `filters` columns; input [n, height, width, channels]; arguments as Keras' Conv2D."""
+
+    def __init__(self, filters: int, kernel_size: tuple[int, int], profile: dict[str, Any], w_clip: float,
+                 strides: tuple[int, int] = (1, 1), padding: str = "valid", **kwargs: Any) -> None:
+        super().__init__(profile, w_clip, **kwargs)
+        self.filters, self.kernel_size, self.strides = filters, tuple(kernel_size), tuple(strides)
+        self.padding = padding
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        self.add_pairs((*self.kernel_size, input_shape[-1], self.filters))
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        if training:
+            # One convolution a group: on a CPU faster than a grouped convolution or one on unfolded patches.
+            kernels = self._drawn()
+            groups = ops.split(x, self.draws, axis=0)
+            product = ops.concatenate([self._conv(group, kernels[i]) for i, group in enumerate(groups)], axis=0)
+        else:
+            product = self._conv(x, self._clean())
+        return product * self.gain + self.bias
+
+    def _conv(self, x: Any, kernel: Any) -> Any:
+        return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides,
+                "padding": self.padding}
