@@ -35,10 +35,11 @@ class ProfileTables:
 
 @dataclass(frozen=True)
 class Macro:
-    """What the engine needs of the macro: rows of a tile and converter bits."""
+    """The macro: size of a tile, rows that one ADC conversion sums (R of docs/numerics.md), and converter bits."""
 
     rows: int
     cols: int
+    rows_active: int
     dac_bits: int
     adc_bits: int
 
@@ -192,10 +193,12 @@ class _Reader:
         macro = self._json("macro", dict)
         if macro.get("pairing") != "differential":
             raise self.fail(f"macro.pairing: {macro.get('pairing')!r} given, expected 'differential'")
-        limits = {"rows": 256, "cols": 65535, "dac_bits": 8, "adc_bits": 16}
+        limits = {"rows": 256, "cols": 65536, "rows_active": 256, "dac_bits": 8, "adc_bits": 16}
         for key, most in limits.items():
             if type(macro.get(key)) is not int or not 1 <= macro[key] <= most:
                 raise self.fail(f"macro.{key}: {macro.get(key)!r} is not a whole number from 1 to {most}")
+        if macro["rows"] % macro["rows_active"]:
+            raise self.fail(f"macro.rows_active: {macro['rows_active']} does not divide rows ({macro['rows']})")
         return Macro(**{key: macro[key] for key in limits})
 
     def _golden(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def draw_conductances(
 
 def program(layer: AnalogLayer, index: int, bundle: Bundle, seed: int, effects: Effects) -> LayerCells:
     """Draw and pair the cells of one layer, and gather the variance of its reads per tile and column."""
-    tables, rows = bundle.tables, bundle.macro.rows
+    tables, rows = bundle.tables, bundle.macro.rows_active
     g = draw_conductances(layer, index, tables, seed, effects)
     d = np.clip(g[0] - g[1], -32767, 32767).astype(np.int16)
     sigma = tables.read_a[layer.levels] + tables.read_b[layer.levels] * g.astype(np.float64)

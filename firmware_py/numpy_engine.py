@@ -68,7 +68,7 @@ class NumpyEngine:
 
     def trace(self, index: int, a: F32, read: int) -> LayerTrace:
         """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
-        layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows
+        layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows_active
         codes = dac(layer, self.bundle.macro.dac_bits, a)
         d, v = cells.d.astype(np.float64), cells.v.astype(np.float64)  # integers, exact in float64 whatever the order
         power = np.floor(codes * codes / 2)

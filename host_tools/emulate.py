@@ -1,0 +1,79 @@
+"""A chip in floating point, in batches, with gradients: what export needs to choose ranges and the mask. No converters.
+
+The board's engines stay the measure of accuracy; this only looks at currents and gradients before a bundle exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer, ProfileTables
+from firmware_py.cells import Effects, draw_conductances
+from firmware_py.graph import Node, digital, im2col
+from firmware_py.learn import digital_backward, input_index
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Inputs of every node [n, *in_shape], and the last output."""
+
+    inputs: list[F32]
+    logits: F32
+
+
+def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int) -> list[F32]:
+    """Weights [K, N] per layer, column gains included, of chip `seed`."""
+    out = []
+    for index, layer in enumerate(layers):
+        g = draw_conductances(layer, index, tables, seed, Effects())
+        out.append(((g[0] - g[1]) * float(layer.w_step) * layer.gain).astype(np.float32))
+    return out
+
+
+def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Sequence[F32], x: F32) -> Pass:
+    """Images x [n, *input_shape] through the chain with the given weights."""
+    inputs, a = [], x
+    for node in nodes:
+        inputs.append(a)
+        if node.layer < 0:
+            a = digital(a, node)
+        else:
+            y = im2col(a, node) @ weights[node.layer] + layers[node.layer].offset
+            a = y.reshape(len(x), *node.out_shape).astype(np.float32)
+    return Pass(inputs, a)
+
+
+def fisher(nodes: Sequence[Node], weights: Sequence[F32], run: Pass, labels: npt.NDArray[np.integer]) -> list[F32]:
+    """Mean squared per-sample gradient of the cross-entropy by each weight, [K, N] per layer (the empirical Fisher)."""
+    logits = run.logits.astype(np.float64)
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    delta = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+    delta[np.arange(len(labels)), labels] -= 1
+    out: list[F32] = [np.zeros(0, np.float32)] * len(weights)
+    outputs = [*run.inputs[1:], run.logits]
+    for node, x, y in reversed(list(zip(nodes, run.inputs, outputs, strict=True))):
+        if node.layer < 0:
+            delta = np.stack([digital_backward(node, x[i], y[i], delta[i]) for i in range(len(x))])
+            continue
+        columns, d = im2col(x, node), delta.reshape(len(x), node.positions, -1)
+        if node.op == "dense":
+            out[node.layer] = (columns[:, 0] ** 2).T @ d[:, 0] ** 2 / len(x)
+        else:
+            out[node.layer] = (np.einsum("npk,npj->nkj", columns, d, optimize=True) ** 2).mean(axis=0)
+        if node.layer > 0:
+            delta = _to_input(node, d @ weights[node.layer].T)
+    return out
+
+
+def _to_input(node: Node, rows: F32) -> F32:
+    """Sum gradients of rows [n, P, K] at the inputs that feed them, [n, *in_shape]."""
+    index = input_index(node)
+    dx = np.zeros((len(rows), int(np.prod(node.in_shape)) + 1), np.float32)
+    np.add.at(dx, (slice(None), index), rows)
+    return dx[:, :-1].reshape(len(rows), *node.in_shape)

@@ -1,0 +1,242 @@
+"""Export: a Keras network, a profile and a macro become one bundle that a board can run (layout: docs/bundle.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device_models.compile import CompiledProfile, compile_profile
+from device_models.macro import MacroConfig
+from device_models.profile import DeviceProfile
+from firmware_py.bundle import VERSION, AnalogLayer, Bundle, ProfileTables, digest_of
+from firmware_py.cells import Effects, cells_digest
+from firmware_py.correction import initial_correction
+from firmware_py.graph import Node, parse_graph
+from firmware_py.numpy_engine import NumpyEngine, ideal_activations
+from host_tools.data import Dataset, scaled
+from host_tools.errors import HostError
+from host_tools.mapping import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
+from host_tools.mask import MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
+from host_tools.ranges import converter_ranges
+
+CODES = {"u1": "U8", "i1": "I8", "u2": "U16", "i4": "I32", "u4": "U32", "f4": "F32", "f8": "F64"}
+FISHER_IMAGES = 2000
+GOLDEN_SEED, GOLDEN_IMAGES = 1, 8
+RANGE_CHIPS = 4
+Tensors = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What a user may choose: the macro, the mask, how many calibration vectors travel, clip of a plain network."""
+
+    macro: MacroConfig = field(default_factory=MacroConfig)
+    mask: MaskChoice = field(default_factory=MaskChoice)
+    vectors: int = 64
+    clip_sd: float = PLAIN_CLIP_SD
+    seed: int = 0
+
+
+def export_bundle(
+    path: Path,
+    model: Any,
+    ideal: Any,
+    profile: DeviceProfile,
+    data: Dataset,
+    options: ExportOptions,
+    provenance: dict[str, Any],
+    tell: Callable[[str], None] = lambda stage: None,
+) -> Bundle:
+    """Map `model` on pairs, choose ranges and mask on held-out training images, and write the bundle to `path`.
+
+    `ideal` is the digital network that travels as a flatbuffer. The test set is not touched. HostError for what cannot be
+    carried; the file appears whole or not at all. `tell` is called with the name of each stage.
+    """
+    from host_tools.tflite import to_tflite
+
+    tell("map")
+    compiled = compile_profile(profile)
+    network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
+    if network.input_shape != data.shape or len(data.classes) != len(network.layers[-1].gain):
+        raise HostError(
+            f"{model.name}: input {list(network.input_shape)} and {len(network.layers[-1].gain)} classes,"
+            f" data set {data.name} has {list(data.shape)} and {len(data.classes)}"
+        )
+    _, held_out, labels = data.validation()
+    order = np.random.default_rng(options.seed).permutation(len(held_out))
+    images, labels = held_out[order], labels[order]
+    draft = _Draft(network, compiled, options)
+    tell("choose converter ranges")
+    draft.set_ranges(scaled(images[: options.vectors]))
+    tell("choose mask")
+    draft.set_mask(scaled(images[:FISHER_IMAGES]), labels[:FISHER_IMAGES])
+    tell("convert the ideal network")
+    flatbuffer = to_tflite(ideal, scaled(images))
+    tell("write")
+    tensors = draft.tensors() | {
+        "calibration.x": images[: options.vectors],
+        "golden.x": images[-GOLDEN_IMAGES:],
+        "golden.logits": np.zeros((GOLDEN_IMAGES, len(data.classes)), np.float32),
+        "ideal.tflite": np.frombuffer(flatbuffer, np.uint8),
+    }
+    tensors["golden.x"] = _exactly(tensors["golden.x"], GOLDEN_IMAGES)
+    metadata = _metadata(network, profile, options, data, provenance)
+    return _finish(path, metadata, tensors)
+
+
+class _Draft:
+    """Layers of a bundle in the making, as the board will see them."""
+
+    def __init__(self, network: MappedNetwork, compiled: CompiledProfile, options: ExportOptions) -> None:
+        self.network, self.options = network, options
+        self.tables = ProfileTables(**{k: getattr(compiled, k) for k in ProfileTables.__dataclass_fields__})
+        self.nodes = parse_graph({"nodes": network.nodes}, network.input_shape, HostError)
+        analog = [node for node in self.nodes if node.layer >= 0]
+        self.layers = [_bare_layer(node, layer) for node, layer in zip(analog, network.layers, strict=True)]
+
+    def set_ranges(self, images: npt.NDArray[np.float32]) -> None:
+        """Choose what converter codes stand for."""
+        seeds = [mask_seed(self.options.seed, chip) for chip in range(RANGE_CHIPS)]
+        chosen = converter_ranges(self.nodes, self.layers, self.tables, self.options.macro, images, seeds)
+        self.layers = [
+            replace(layer, dac_lsb=np.float32(dac), adc_lsb=np.float32(adc))
+            for layer, (dac, adc) in zip(self.layers, chosen, strict=True)
+        ]
+
+    def set_mask(self, images: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
+        """Take the mask that training knew, or choose one."""
+        choice = self.options.mask
+        known = [layer.mask for layer in self.network.layers]
+        if any(mask is not None for mask in known):
+            masks = [np.zeros(m.signed.shape, bool) if m.mask is None else m.mask for m in self.network.layers]
+            most = entries_for(choice.sram_percent, self.network.weights, self.network.columns)
+            if sum(int(mask.sum()) for mask in masks) > most:
+                raise HostError(f"--sram: the student was trained with a mask of more than {most} entries")
+        else:
+            masks = choose_mask(self.nodes, self.layers, self.tables, images, labels, choice)
+        self.layers = [
+            _masked(layer, mapped, mask, self.tables)
+            for layer, mapped, mask in zip(self.layers, self.network.layers, masks, strict=True)
+        ]
+
+    def tensors(self) -> Tensors:
+        """All tensors that describe the technology and the layers."""
+        out: Tensors = {f"profile.{key}": getattr(self.tables, key) for key in ProfileTables.__dataclass_fields__}
+        for layer in self.layers:
+            out[f"{layer.name}.levels"] = layer.levels
+            out[f"{layer.name}.scales"] = np.array([layer.w_step, layer.dac_lsb, layer.adc_lsb], np.float32)
+            for key in ("gain", "offset", "y_std"):
+                out[f"{layer.name}.{key}"] = getattr(layer, key)
+            for key in ("indptr", "rows", "value", "lr_exp"):
+                out[f"{layer.name}.mask.{key}"] = getattr(layer, f"mask_{key}")
+        return out
+
+
+def _bare_layer(node: Node, mapped: MappedLayer) -> AnalogLayer:
+    """A layer without ranges and mask yet."""
+    n = len(mapped.gain)
+    return AnalogLayer(
+        node=node, levels=mapped.pairs, w_step=np.float32(mapped.clip / 2048), dac_lsb=np.float32(1), adc_lsb=np.float32(1),
+        gain=mapped.gain, offset=mapped.bias, y_std=np.ones(n, np.float32), mask_indptr=np.zeros(n + 1, np.int32),
+        mask_rows=np.zeros(0, np.uint16), mask_value=np.zeros(0, np.float32), mask_lr_exp=np.zeros(0, np.int8),
+    )  # fmt: skip
+
+
+def _masked(
+    layer: AnalogLayer, mapped: MappedLayer, mask: npt.NDArray[np.bool_], tables: ProfileTables
+) -> AnalogLayer:
+    """Add a mask: by column, rows rising; its first values make up what levels cannot express of weights held exactly."""
+    cols, rows = np.nonzero(mask.T)
+    variance = weight_variance(layer, tables)[rows, cols]
+    value = np.zeros(len(rows), np.float32)
+    if mapped.exact is not None:
+        g = tables.target[layer.levels]
+        level_weight = (g[0] - g[1]) * float(layer.w_step)
+        value = ((mapped.exact - level_weight) * layer.gain)[rows, cols].astype(np.float32)
+    exponent = np.rint(np.log2(np.maximum(variance, 2.0**-120))).astype(np.int8)
+    indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=0))]).astype(np.int32)
+    return replace(layer, mask_indptr=indptr, mask_rows=rows.astype(np.uint16), mask_value=value, mask_lr_exp=exponent)
+
+
+def _metadata(
+    network: MappedNetwork, profile: DeviceProfile, options: ExportOptions, data: Dataset, provenance: dict[str, Any]
+) -> dict[str, str]:
+    record = {
+        "created_by": f"rram-edge {_own_version()}",
+        "data": data.name,
+        "mask": {"criterion": options.mask.criterion, "sram_percent": options.mask.sram_percent},
+        "seed": options.seed,
+        **provenance,
+    }
+    return {
+        "format": "rram-edge",
+        "version": VERSION,
+        "graph": json.dumps({"nodes": network.nodes}),
+        "profile": profile.to_json(),
+        "macro": options.macro.model_dump_json(),
+        "classes": json.dumps(list(data.classes)),
+        "input": json.dumps({"shape": list(network.input_shape)}),
+        "golden": json.dumps({"seed": GOLDEN_SEED, "cells_sha256": ""}),
+        "provenance": json.dumps(record, sort_keys=True),
+    }
+
+
+def _finish(path: Path, metadata: dict[str, str], tensors: Tensors) -> Bundle:
+    """Fill in what only a readable bundle can tell (spread of outputs, golden vectors), then put the file in place."""
+    with tempfile.TemporaryDirectory(dir=_folder(path)) as scratch:
+        draft = Path(scratch) / "draft.rram.safetensors"
+        write_bundle(draft, metadata, tensors)
+        bundle = Bundle.open(draft)
+        y_star = ideal_activations(bundle, scaled(bundle.calibration_x))
+        for layer, y in zip(bundle.layers, y_star, strict=True):
+            tensors[f"{layer.name}.y_std"] = np.maximum(y.reshape(-1, layer.n).std(axis=0), 1e-6).astype(np.float32)
+        engine = NumpyEngine(bundle, GOLDEN_SEED, Effects(), initial_correction(bundle))
+        tensors["golden.logits"] = engine.logits(scaled(bundle.golden_x), 0)
+        metadata["golden"] = json.dumps({"seed": GOLDEN_SEED, "cells_sha256": cells_digest(engine.cells)})
+        write_bundle(draft, metadata, tensors)
+        Bundle.open(draft)
+        os.replace(draft, path)
+    return Bundle.open(path)
+
+
+def write_bundle(path: Path, metadata: dict[str, str], tensors: Tensors) -> None:
+    """Write the container with its digest."""
+    from safetensors.numpy import save_file
+
+    solid = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    coded = {name: (CODES[array.dtype.str[1:]], array) for name, array in solid.items()}
+    save_file(solid, path, metadata | {"digest": digest_of(metadata, coded)})
+
+
+def _folder(path: Path) -> Path:
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise HostError(f"{path}: the folder {folder} does not exist")
+    return folder
+
+
+def _exactly(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.uint8]:
+    """`count` images, repeated where there are fewer."""
+    return images[np.arange(count) % len(images)]
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file, for provenance."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _own_version() -> str:
+    try:
+        return version("rram-edge")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,48 @@
+"""Ranges of the converters: what a DAC's and an ADC's highest code stand for, from a few chips and images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from device_models.macro import MacroConfig
+from firmware_py.bundle import AnalogLayer, ProfileTables
+from firmware_py.graph import Node, im2col
+from host_tools import emulate
+
+SHARE = 0.9999  # of the values that fit without clipping
+HEADROOM = 1.1
+
+
+def converter_ranges(
+    nodes: Sequence[Node],
+    layers: Sequence[AnalogLayer],
+    tables: ProfileTables,
+    macro: MacroConfig,
+    images: npt.NDArray[np.float32],
+    seeds: Sequence[int],
+) -> list[tuple[float, float]]:
+    """(dac_lsb, adc_lsb) per analog layer. The first layer's DAC takes an image's pixels [0, 1] as they are."""
+    highest_dac, highest_adc = 2**macro.dac_bits - 1, 2 ** (macro.adc_bits - 1) - 1
+    inputs, currents = np.zeros(len(layers)), np.zeros(len(layers))
+    for seed in seeds:
+        weights = emulate.chip_weights(layers, tables, seed)
+        run = emulate.forward(nodes, layers, weights, images)
+        for node, x in zip(nodes, run.inputs, strict=True):
+            if node.layer < 0:
+                continue
+            i, gain = node.layer, layers[node.layer].gain
+            columns = im2col(x, node)
+            inputs[i] = max(inputs[i], np.quantile(x, SHARE))
+            for start in range(0, layers[i].k, macro.rows_active):
+                part = slice(start, start + macro.rows_active)
+                current = columns[..., part] @ (weights[i][part] / gain)  # in units of weight x input
+                currents[i] = max(currents[i], np.quantile(np.abs(current), SHARE))
+    inputs = HEADROOM * inputs
+    inputs[0] = 1.0
+    dac = np.maximum(inputs, 1e-6) / highest_dac
+    steps = np.array([float(layer.w_step) for layer in layers])
+    adc = HEADROOM * np.maximum(currents, 1e-6) / (dac * steps * highest_adc)
+    return [(float(d), float(a)) for d, a in zip(dac, adc, strict=True)]
