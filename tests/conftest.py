@@ -1,4 +1,4 @@
-"""What every test may lean on. Environments without TensorFlow or SciPy load this file too: only the standard library and pytest."""
+"""What every test may lean on. A board's environment loads this file too: the standard library and pytest only."""
 
 from __future__ import annotations
 
