@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import firmware_py
 from firmware_py.state import StateHeader, load_state, save_state
 
 HEADER = StateHeader(digest="ab" * 32, seed=1)
@@ -50,8 +51,8 @@ def restored(folder: Path) -> int:
 
 def test_kill_9_a_hundred_times_during_save(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    root = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
+    package = str(Path(firmware_py.__file__).parents[1])  # the copy under test, which may be an installed one
+    environment = os.environ | {"PYTHONPATH": package, "OPENBLAS_NUM_THREADS": "1"}
     generation = interrupted = 0
     with subprocess.Popen(
         [sys.executable, "-c", WRITERS, str(tmp_path)],
