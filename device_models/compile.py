@@ -10,7 +10,9 @@ import numpy.typing as npt
 from device_models.distributions import Distribution, LogNormal, Normal, NormalLogNormalVariance, Point, Quantiles
 from device_models.errors import ProfileError
 from device_models.octave import node_probabilities
-from device_models.profile import Amount, DeviceProfile, LogNormalSpread, NormalSpread, QuantileSpread, Stuck
+from device_models.parts import Amount, Stuck
+from device_models.profile import DeviceProfile
+from device_models.spread import LogNormalSpread, NormalSpread, QuantileSpread
 
 STEPS = 2048        # G steps between the lowest and the highest level
 TABLE_UNIT = 256    # table entries are in 1/256 G step
