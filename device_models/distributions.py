@@ -71,13 +71,13 @@ class Normal:
         return self.sd**2
 
     def ppf(self, p: ArrayLike) -> Array:
-        return _array(self.mean + self.sd * ndtri(p))
+        return _array(self.mean + self.sd * _z(p))
 
     def cdf(self, x: ArrayLike) -> Array:
         return _array(ndtr((_array(x) - self.mean) / self.sd))
 
     def segment_mean(self, p0: ArrayLike, p1: ArrayLike) -> Array:
-        return self.mean + self.sd * (_density(ndtri(p0)) - _density(ndtri(p1))) / (_array(p1) - _array(p0))
+        return self.mean + self.sd * (_density(_z(p0)) - _density(_z(p1))) / (_array(p1) - _array(p0))
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,14 @@ class LogNormal:
         return float(np.expm1(self.s**2) * self.mean**2)
 
     def ppf(self, p: ArrayLike) -> Array:
-        return np.exp(self.mu + self.s * _array(ndtri(p)))
+        return np.exp(self.mu + self.s * _z(p))
 
     def cdf(self, x: ArrayLike) -> Array:
         with np.errstate(divide="ignore"):
             return _array(ndtr((np.log(np.maximum(_array(x), 0)) - self.mu) / self.s))
 
     def segment_mean(self, p0: ArrayLike, p1: ArrayLike) -> Array:
-        share = ndtr(_array(ndtri(p1)) - self.s) - ndtr(_array(ndtri(p0)) - self.s)
+        share = ndtr(_z(p1) - self.s) - ndtr(_z(p0) - self.s)
         return _array(self.mean * share / (_array(p1) - _array(p0)))
 
 
@@ -204,6 +204,10 @@ class Quantiles:
 
 def _array(x: ArrayLike) -> Array:
     return np.asarray(x, dtype=np.float64)
+
+
+def _z(p: ArrayLike) -> Array:
+    return _array(ndtri(_array(p)))  # the unit normal's quantile
 
 
 def _density(z: ArrayLike) -> Array:

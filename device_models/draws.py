@@ -53,7 +53,7 @@ def philox4x32(counter: npt.NDArray[Any], key: tuple[int, int]) -> npt.NDArray[n
 
 
 def words(seed: int, purpose: int, layer: int, elements: npt.NDArray[Any], read: int = 0) -> npt.NDArray[np.uint32]:
-    """One random word for every element (any shape, below 2^34): uint32 of that shape; `seed` and `read` have 64 bits."""
+    """One random word for every element (any shape, below 2^34): uint32 of that shape; `seed` and `read`: 64 bits."""
     if not 0 <= seed < 2**64:
         raise ProfileError(f"seed: {seed} is not 0 to 2^64 - 1")
     blocks, place = np.unique(elements >> 2, return_inverse=True)

@@ -66,9 +66,11 @@ def parse(model: type[DocumentT], text: str, where: str) -> DocumentT:
     except json.JSONDecodeError as error:
         raise ProfileError(f"{where}: not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
-        raise ProfileError(f"{where}: not a profile: nested too deeply") from None
-    except ValueError as error:
-        raise ProfileError(f"{where}: {error}") from None
+        raise ProfileError(f"{where}: not JSON: nested too deeply") from None
+    except _GivenTwiceError as error:
+        raise ProfileError(f"{where}: {error}: given twice") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ProfileError(f"{where}: not JSON: {error}") from None
     return check(model, data, where)
 
 
@@ -86,10 +88,14 @@ def render(document: Document) -> str:
     return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
+class _GivenTwiceError(ValueError):
+    """A key stands twice in one object: which one is meant?"""
+
+
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for key, value in pairs:
         if key in seen:
-            raise ValueError(f"{key}: given twice")
+            raise _GivenTwiceError(key)
         seen[key] = value
     return seen

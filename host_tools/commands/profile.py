@@ -39,7 +39,8 @@ def list_profiles(json_file: str | None) -> None:
     from device_models import presets
 
     profiles = [presets.load(name) for name in presets.names()]
-    rows = [[p.name, str(p.n_levels), f"{p.g_min_uS:g} to {p.g_max_uS:g}", p.programming.distribution] for p in profiles]
+    rows = [[p.name, str(p.n_levels), f"{p.g_min_uS:g} to {p.g_max_uS:g}", p.programming.distribution]
+            for p in profiles]
     console.table("Profiles", ["name", "levels", "uS", "spread"], rows)
     for p in profiles:
         _say(f"{p.name}: {p.description}", indent=0)
