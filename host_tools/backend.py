@@ -13,6 +13,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # these networks are too small for a GPU to help
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-import keras  # noqa: E402  (the variables above must be set before)
+from host_tools.quiet import quiet  # noqa: E402
+
+with quiet():  # and chatter from before TensorFlow reads those variables
+    import keras  # noqa: E402  (the variables above must be set before)
 
 __all__ = ["keras"]

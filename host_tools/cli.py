@@ -58,3 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     except (HostError, RramError, ProfileError, OSError) as error:
         print(f"rram: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

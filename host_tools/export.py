@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -33,6 +32,7 @@ CODES = {"u1": "U8", "i1": "I8", "u2": "U16", "i4": "I32", "u4": "U32", "f4": "F
 FISHER_IMAGES = 2000
 GOLDEN_SEED, GOLDEN_IMAGES = 1, 8
 RANGE_CHIPS = 4
+STAGES = 5  # calls of `tell`
 Tensors = dict[str, npt.NDArray[Any]]
 
 
@@ -228,11 +228,6 @@ def _folder(path: Path) -> Path:
 def _exactly(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.uint8]:
     """`count` images, repeated where there are fewer."""
     return images[np.arange(count) % len(images)]
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, for provenance."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _own_version() -> str:

@@ -13,7 +13,7 @@ from firmware_py.graph import Node
 from host_tools import emulate
 from host_tools.errors import HostError
 
-CRITERIA = ("fisher-variance", "fisher", "magnitude", "random")
+CRITERIA = ("fisher-variance", "fisher", "magnitude", "random", "none")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ def choose_mask(
 
     'fisher-variance' is the expected loss that a cell's spread costs: Fisher x variance of the programmed weight, from
     gradients on `chips` draws of the cells (after SWIM, arXiv 2202.08395, weighted by the cell's variance); 'random' is
-    RSA's mask (Mohanty, IEDM 2017).
+    RSA's mask (Mohanty, IEDM 2017); 'none' leaves gains and offsets only.
     """
+    if choice.criterion == "none":
+        return [np.zeros((layer.k, layer.n), bool) for layer in layers]
     scores = _scores(nodes, layers, tables, images, labels, choice)
     flat = np.concatenate([score.reshape(-1) for score in scores])
     count = entries_for(choice.sram_percent, flat.size, sum(layer.n for layer in layers))

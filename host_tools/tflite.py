@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host_tools.errors import HostError
+from host_tools.quiet import quiet
 
 REPRESENTATIVE = 200  # images that fix the ranges of activations
 
@@ -33,7 +34,7 @@ def to_tflite(model: Any, images: npt.NDArray[np.float32]) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     try:
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # the converter prints its own progress
+        with quiet(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             flatbuffer: bytes = converter.convert()
     except Exception as error:
         raise HostError(f"{model.name}: LiteRT cannot hold it: {str(error).splitlines()[0]}") from error

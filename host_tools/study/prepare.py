@@ -1,0 +1,84 @@
+"""The trainings and exports of a recipe, kept in a cache folder: what is there for the same recipe, data and seed is not redone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from device_models.profile import DeviceProfile
+from host_tools import console
+from host_tools.data import Dataset
+from host_tools.export import STAGES, ExportOptions, export_bundle
+from host_tools.mask import MaskChoice
+from host_tools.recipes import Recipe
+from host_tools.record import load_model, read_record, save_model, sha256
+from host_tools.study.run import RecipeFiles
+
+
+def default_cache() -> Path:
+    """The user's cache folder for trained networks."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("rram-edge") / "recipes"
+
+
+def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: ExportOptions | None = None) -> RecipeFiles:
+    """Train teacher and student of `recipe`, export student and (as the 'plain' row) teacher; each only if not in `cache`."""
+    options = options or ExportOptions(seed=seed)
+    profile = DeviceProfile.load(recipe.profile)
+    key = _key([asdict(recipe), profile.to_json(), _fingerprint(data), seed])
+    folder = cache / f"{recipe.name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    exported = _key([key, asdict(options) | {"macro": options.macro.model_dump()}])
+    files = RecipeFiles(folder / "teacher.keras", folder / "student.keras",
+                        folder / f"student-{exported}.rram.safetensors", folder / f"plain-{exported}.rram.safetensors")  # fmt: skip
+    console.say(f"trained networks are kept in {folder}")
+    _train(files, recipe, data, profile, seed)
+    _export(files.bundle, files.student, files.teacher, profile, data, options)
+    unhelped = replace(options, mask=MaskChoice("none"))
+    _export(files.plain, files.teacher, files.teacher, profile, data, unhelped)
+    return files
+
+
+def _train(files: RecipeFiles, recipe: Recipe, data: Dataset, profile: DeviceProfile, seed: int) -> None:
+    if not files.teacher.exists():
+        from host_tools.train import train
+
+        with console.progress("training the teacher", recipe.teacher.epochs) as bar:
+            model, record = train(data, recipe.teacher, seed, bar.advance)
+        save_model(model, files.teacher, record)
+    if not files.student.exists():
+        from host_tools.distill import distill
+
+        with console.progress("distilling the student", recipe.student.epochs) as bar:
+            model, record = distill(data, load_model(files.teacher), profile, recipe.student, seed, bar.advance)
+        record["teacher"] = {"file": files.teacher.name, "sha256": sha256(files.teacher)}
+        save_model(model, files.student, record)
+
+
+def _export(
+    path: Path, network: Path, ideal: Path, profile: DeviceProfile, data: Dataset, options: ExportOptions
+) -> None:
+    if path.exists():
+        return
+    with console.progress(f"exporting {network.stem}", STAGES) as bar:
+        provenance = {
+            "network": {"file": network.name, "sha256": sha256(network), "record": read_record(network)},
+            "ideal": {"file": ideal.name, "sha256": sha256(ideal)},
+        }
+        export_bundle(path, load_model(network), load_model(ideal), profile, data, options, provenance,
+                      lambda stage: bar.advance(1, stage))  # fmt: skip
+
+
+def _fingerprint(data: Dataset) -> str:
+    h = hashlib.sha256()
+    for array in (data.x_train, data.y_train, data.x_test, data.y_test):
+        h.update(array.tobytes())
+    return h.hexdigest()
+
+
+def _key(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
