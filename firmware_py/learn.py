@@ -52,8 +52,9 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
         if coded is None:
             break  # no error is left: nothing more to learn from this label
         updates.append((node.layer, gradients(layer, trace, *coded)))
-        if node.layer > 0:
-            delta = analog_backward(engine, node, delta.reshape(node.positions, layer.n))
+        if node.layer == 0:
+            break  # nothing before it learns
+        delta = analog_backward(engine, node, delta.reshape(node.positions, layer.n))
     for index, gradient in updates:
         update(engine.bundle.layers[index], engine.correction.layers[index], gradient, step, adapt)
     return logits
