@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,14 @@ def convert(teacher: Any, profile: dict[str, Any], clip: float = 0.8, draws: int
 def chain(model: Any) -> list[Any]:
     """The layers of a model that is one chain, without its input; HostError where it branches or holds what cannot be converted."""
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    if not isinstance(model, keras.Sequential):
+        for before, layer in pairwise(layers):
+            if layer.input is not before.output:
+                raise HostError(f"model {model.name}: layer {layer.name} does not follow {before.name} alone, expected a chain")
     for layer in layers:
         kind = type(layer).__name__
         if kind not in (*KEPT, "Dense", "Conv2D"):
             raise HostError(f"model {model.name}: layer {layer.name} is a {kind}, expected Conv2D, Dense or one of {', '.join(KEPT)}")
-        if len(layer._inbound_nodes) != 1:
-            raise HostError(f"model {model.name}: layer {layer.name} is used {len(layer._inbound_nodes)} times, expected a chain")
         if kind in ("Dense", "Conv2D") and layer.activation not in (keras.activations.relu, keras.activations.linear):
             name = getattr(layer.activation, "__name__", str(layer.activation))
             raise HostError(f"model {model.name}: layer {layer.name} has activation {name}, expected relu or none")
