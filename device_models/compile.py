@@ -18,6 +18,7 @@ STEPS = 2048        # G steps between the lowest and the highest level
 TABLE_UNIT = 256    # table entries are in 1/256 G step
 MAX_STEPS = 32767   # a cell is an int16
 _TABLE_LIMIT = 2**30  # far beyond MAX_STEPS, and the difference of two entries still fits int32
+_VISIBLE = 1e-9      # of G_max - G_min: a smaller deviation changes no table entry
 _CLAMPED = 1e-3     # largest share of cells that may lie above what an int16 holds
 
 
@@ -68,7 +69,7 @@ def programming_distribution(profile: DeviceProfile, level: int) -> Distribution
     if isinstance(spread, QuantileSpread):
         return Quantiles(np.array(spread.probability), target + unit * np.array(spread.deviation[level]))
     sd = unit * (spread.sigma[level] if isinstance(spread.sigma, tuple) else spread.sigma)
-    if sd == 0:
+    if sd < _VISIBLE * (profile.g_max_uS - profile.g_min_uS):
         return Point(target)
     if isinstance(spread, NormalSpread):
         return Normal(target, sd)
@@ -111,7 +112,7 @@ def _check_range(profile: DeviceProfile, step: float) -> None:
     where = f"profile {profile.name}: "
     if profile.g_max_uS > top:
         raise ProfileError(f"{where}levels.conductance_uS: highest level {profile.g_max_uS:g} uS is not <= {top:g} uS, "
-                           "16 times the distance between lowest and highest")
+                           "16 times highest minus lowest")
     for level in range(profile.n_levels):
         beyond = 1 - float(programming_distribution(profile, level).cdf(top))
         if beyond > _CLAMPED:

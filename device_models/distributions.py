@@ -144,16 +144,24 @@ class NormalLogNormalVariance:
         return _array(ndtr((_array(x)[..., None] - self.mean) / self.sd / scales) @ weights)
 
     def ppf(self, p: ArrayLike) -> Array:
-        # Symmetric, so solve the lower half only, by bisection on ln(-x), which is safe far out in the tail.
+        # Symmetric, so solve cdf(-x) = tail for x = exp(y) > 0: a table of y to start from, then Newton.
         p = _array(p)
         tail = np.minimum(p, 1 - p)
-        low, high = np.full(p.shape, -80.0), np.full(p.shape, 12.0)
-        for _ in range(70):
-            middle = (low + high) / 2
-            beyond = self.cdf(self.mean - self.sd * np.exp(middle)) > tail
-            low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
-        distance = np.where(tail > 0, np.exp(high), np.inf)
-        return np.where(tail == 0.5, self.mean, self.mean + np.where(p < 0.5, -1, 1) * self.sd * distance)
+        grid = np.linspace(-36, 12, 4096)
+        y = np.interp(-tail, -self._tail(grid), grid)
+        for _ in range(4):
+            y = y + np.where(tail > 0, (self._tail(y) - tail) / np.maximum(self._slope(y), 1e-300), 0)
+        distance = np.where(tail > 0, np.where(tail < 0.5, np.exp(y), 0.0), np.inf)
+        return self.mean + np.where(p < 0.5, -1, 1) * self.sd * distance
+
+    def _tail(self, y: Array) -> Array:
+        scales, weights = self._mixture
+        return _array(ndtr(-np.exp(y)[..., None] / scales) @ weights)
+
+    def _slope(self, y: Array) -> Array:
+        scales, weights = self._mixture
+        x = np.exp(y)
+        return _array((_density(x[..., None] / scales) / scales) @ weights * x)
 
     def segment_mean(self, p0: ArrayLike, p1: ArrayLike) -> Array:
         scales, weights = self._mixture

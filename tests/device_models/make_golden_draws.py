@@ -1,4 +1,4 @@
-"""Golden draws for every engine's tests: `python -m tests.device_models.make_golden_draws` writes tests/golden_draws.json.
+"""Golden draws for every engine's tests: `python -m tests.device_models.make_golden_draws` writes golden_draws.json.
 
 The numbers come from scalar.py, not from the code under test; the tables are charan-65nm's lowest and highest level.
 """
