@@ -1,0 +1,189 @@
+"""The C engine: firmware_py/core behind cffi. The same bits as the NumPy engine, at the speed of a board."""
+
+from __future__ import annotations
+
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer, Bundle
+from firmware_py.cells import Effects, LayerCells
+from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
+from firmware_py.errors import RramError
+from firmware_py.graph import Node
+from firmware_py.learn import step_scales
+
+F32 = npt.NDArray[np.float32]
+
+_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3}  # enum rram_op; flatten changes nothing in memory
+_OPTIMIZERS = {"sgd": 0, "rms": 1}
+
+
+def available() -> bool:
+    """Whether the extension is built."""
+    return find_spec("firmware_py._core") is not None
+
+
+def core() -> Any:
+    """The extension module (attributes ffi, lib); RramError where it is not built."""
+    try:
+        from firmware_py import _core
+    except ImportError as error:
+        raise RramError(
+            f"engine: the C core does not load ({error}); run: python -m firmware_py.build_core (needs a C compiler)"
+        ) from None
+    return _core
+
+
+def variants() -> list[str]:
+    """Names of the instruction sets that this processor can run, slowest first."""
+    lib, ffi = core().lib, core().ffi
+    return [
+        ffi.string(lib.rram_variant_name(i)).decode() for i in range(lib.rram_variant_count()) if lib.rram_variant_usable(i)
+    ]
+
+
+class CEngine:
+    """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests.
+
+    The arena holds cells, plan and buffers; nothing is allocated in it later. Calls of several threads take turns.
+    """
+
+    name = "c"
+
+    def __init__(
+        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None
+    ) -> None:
+        module = core()
+        self._ffi, self._lib = module.ffi, module.lib
+        self.bundle, self.correction = bundle, correction
+        self._lock = threading.Lock()
+        self._floats = self._ffi.typeof("float[]")
+        self._pinned: list[Any] = []  # the core keeps pointers into these
+        description = self._describe(seed, effects)
+        self.arena_bytes = int(self._lib.rram_arena_size(description))
+        if self.arena_bytes == 0:
+            raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
+        self._arena = np.empty(self.arena_bytes, np.uint8)
+        index = -1 if variant is None else self._variant(variant)
+        arena = self._pin(self._arena, "unsigned char[]")
+        self._net = self._lib.rram_init(description, arena, self.arena_bytes, index)
+        if self._net == self._ffi.NULL:
+            raise RramError(f"{bundle.path}: levels: a level that the profile does not have")
+        self._logits = np.empty((1, len(bundle.classes)), np.float32)
+
+    def logits(self, x: F32, read: int) -> F32:
+        """Logits [n, classes] of images [n, *input_shape] in [0, 1]; image i uses read counter `read` + i."""
+        if x.shape[1:] != self.bundle.input_shape:
+            raise RramError(f"image: shape {list(x.shape[1:])} given, expected {list(self.bundle.input_shape)}")
+        images = np.ascontiguousarray(x, np.float32)
+        out = np.empty((len(images), len(self.bundle.classes)), np.float32)
+        view = self._ffi.from_buffer
+        with self._lock:
+            self._lib.rram_logits(self._net, view(self._floats, images), len(images), read, view(self._floats, out))
+        return out
+
+    def raw(self, layer: int, a: F32, read: int) -> npt.NDArray[np.int32]:
+        """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape]."""
+        spec = self.bundle.layers[layer]
+        inputs = np.ascontiguousarray(a, np.float32)
+        if inputs.shape[1:] != spec.node.in_shape:
+            raise RramError(f"{spec.name}: input of shape {list(inputs.shape[1:])}, expected {list(spec.node.in_shape)}")
+        out = np.empty((len(inputs), spec.node.positions, spec.n), np.int32)
+        view = self._ffi.from_buffer
+        with self._lock:
+            self._lib.rram_raw(self._net, layer, view(self._floats, inputs), len(inputs), read, view("int32_t[]", out))
+        return out
+
+    def learn(self, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
+        """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
+        classes = len(self.bundle.classes)
+        if x.shape != self.bundle.input_shape or not 0 <= label < classes:
+            raise RramError(f"learn: image of shape {list(x.shape)} with label {label}, expected "
+                            f"{list(self.bundle.input_shape)} and a label from 0 to {classes - 1}")  # fmt: skip
+        image = np.ascontiguousarray(x, np.float32)
+        out = np.empty(classes, np.float32)
+        config = self._ffi.new("rram_adapt *", (_OPTIMIZERS[adapt.optimizer], adapt.rate(step), adapt.beta))
+        view = self._ffi.from_buffer
+        with self._lock:
+            self._lib.rram_learn(self._net, view(self._floats, image), label, read, config, view(self._floats, out))
+        return out
+
+    @property
+    def cells(self) -> list[LayerCells]:
+        """The cells as they lie in the arena now, copied out."""
+        rows, out = self.bundle.macro.rows_active, []
+        view = self._ffi.from_buffer
+        for i, layer in enumerate(self.bundle.layers):
+            d, v = np.empty((layer.k, layer.n), np.int16), np.empty((layer.k, layer.n), np.uint8)
+            scale = np.empty((-(-layer.k // rows), layer.n), np.float32)
+            self._lib.rram_cells(self._net, i, view("int16_t[]", d), view("uint8_t[]", v), view("float[]", scale))
+            out.append(LayerCells(d, v, scale))
+        return out
+
+    def normals(self, layer: int, read: int, first: int, count: int) -> F32:
+        """Standard normal draws of purpose READ, elements first..first + count - 1; float32 [count]. For tests."""
+        out = np.empty(count, np.float32)
+        self._lib.rram_normals(self._net, layer, read, first, count, self._ffi.from_buffer(self._floats, out))
+        return out
+
+    def _variant(self, name: str) -> int:
+        usable = variants()
+        if name not in usable:
+            raise RramError(f"engine: variant: {name!r} is not one of {', '.join(usable)}")
+        names = [self._ffi.string(self._lib.rram_variant_name(i)).decode() for i in range(self._lib.rram_variant_count())]
+        return names.index(name)
+
+    def _pin(self, array: npt.NDArray[Any], kind: str) -> Any:
+        """A pointer to an array that lives as long as the engine; kind: a C array type."""
+        pointer = self._ffi.from_buffer(kind, array)
+        self._pinned += [array, pointer]
+        return pointer
+
+    def _describe(self, seed: int, effects: Effects) -> Any:
+        nodes = [node for node in self.bundle.nodes if node.op != "flatten"]
+        array = self._ffi.new("rram_node[]", len(nodes))
+        for target, node in zip(array, nodes, strict=True):
+            self._node(target, node)
+        tables = self.bundle.tables
+        description = self._ffi.new("rram_desc *")
+        self._pinned += [array, description]
+        description.nodes, description.node_count = array, len(nodes)
+        description.level_count = len(tables.target)
+        description.quantiles = self._pin(tables.quantiles, "int32_t[]")
+        description.target = self._pin(tables.target, "int32_t[]")
+        description.read_a = self._pin(tables.read_a, "double[]")
+        description.read_b = self._pin(tables.read_b, "double[]")
+        description.normal = self._pin(tables.normal, "float[]")
+        description.faults = [int(f) for f in tables.faults]
+        description.effects = int(effects.programming) | int(effects.read_noise) << 1
+        description.seed = seed
+        return description
+
+    def _node(self, target: Any, node: Node) -> None:
+        target.op = _OPS[node.op]
+        target.in_h, target.in_w, target.in_c = (1, 1, 1, *node.in_shape)[-3:]
+        target.out_h, target.out_w, target.out_c = (1, 1, 1, *node.out_shape)[-3:]
+        target.kh, target.kw = node.kernel
+        target.sh, target.sw = node.stride
+        target.pad_top, target.pad_left = node.pad
+        if node.layer >= 0:
+            self._analog(target, self.bundle.layers[node.layer], self.correction.layers[node.layer])
+
+    def _analog(self, target: Any, layer: AnalogLayer, correction: LayerCorrection) -> None:
+        macro = self.bundle.macro
+        target.tile_rows, target.dac_bits, target.adc_bits = macro.rows_active, macro.dac_bits, macro.adc_bits
+        target.signed_in = layer.node.signed
+        target.w_step, target.dac_lsb, target.adc_lsb = float(layer.w_step), float(layer.dac_lsb), float(layer.adc_lsb)
+        target.levels = self._pin(layer.levels, "uint8_t[]")
+        target.gain = self._pin(correction.gain, "float[]")
+        target.offset = self._pin(correction.offset, "float[]")
+        target.value = self._pin(correction.value, "float[]")
+        target.ms = self._pin(correction.ms, "double[]")
+        target.mask_start = self._pin(layer.mask_indptr, "int32_t[]")
+        target.mask_row = self._pin(layer.mask_rows, "uint16_t[]")
+        for name, scale in zip(("gain_scale", "offset_scale", "value_scale"), step_scales(layer), strict=True):
+            setattr(target, name, self._pin(np.ascontiguousarray(scale), "float[]"))

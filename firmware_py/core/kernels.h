@@ -1,0 +1,69 @@
+/* The inner loops, one table of functions per instruction set. Every table gives the same bits.
+ *
+ * Loops run in whole vectors: they may read and write up to LANES_MAX elements past the end of an array, which therefore all lie
+ * in the arena, in an order in which that does no harm.
+ */
+#ifndef RRAM_KERNELS_H
+#define RRAM_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANES_MAX 16
+#define SLACK 64 /* elements of slack behind arrays that loops may overrun */
+
+/* Philox counter of one read of one layer; word 0 of the counter is element / 4. */
+typedef struct stream {
+    uint32_t key[2];
+    uint32_t c1, c2, c3;
+} stream;
+
+/* One strip of conversions: `count` outputs, of which number e belongs to column e % n. */
+typedef struct conversion {
+    size_t count, n;
+    const int32_t *acc;
+    const int32_t *acc2;  /* NULL: no read noise */
+    const float *z;
+    const float *vscale;  /* [n + LANES_MAX], repeated */
+    float adc_lsb, lo, hi;
+    int wide, first;      /* sums are int32, not int16; 1: store, 0: add to what is there */
+    void *s;
+} conversion;
+
+typedef struct kernels {
+    const char *name;
+    /* words of blocks first_block .. first_block + blocks - 1, four each */
+    void (*words)(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out);
+    /* the same as standard normal numbers; table: RRAM_NODES floats and two of slack */
+    void (*normals)(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z);
+    /* code[i] = clamp(rint(x[i] / lsb), lo, hi); x is read to x[count - 1] only */
+    void (*dac)(const float *x, size_t count, float lsb, float lo, float hi, int16_t *code);
+    /* x2[i] = (code[i]^2) >> 1 */
+    void (*square)(const int16_t *code, size_t count, int16_t *x2);
+    /* acc[p][j] = sum over pairs q of x[base[p] + off[q]] . w[q][j]; base has 8 entries of slack that repeat the last */
+    void (*dot)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs, const int16_t *w,
+                size_t n, int32_t *acc);
+    void (*dot_u8)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
+                   const uint8_t *w, size_t n, int32_t *acc);
+    void (*convert)(const conversion *c);
+    /* y[e] = gain[e % n] * (s[e] * unit) + offset[e % n]; gain and offset repeated */
+    void (*digital)(const void *s, int wide, size_t count, size_t n, const float *gain, const float *offset, float unit,
+                    float *y);
+    /* out[f] = sum in order of value[i] * x[f + at[row[i]]] */
+    void (*sparse)(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value, size_t entries,
+                   float *out);
+    void (*relu)(const float *x, size_t count, float *y);
+    /* one output row of a max pool: windows of kh rows (pitch apart) and kw * c values, step apart */
+    void (*pool)(const float *x, size_t windows, size_t step, size_t c, size_t kh, size_t kw, size_t pitch, float *y);
+    /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n */
+    void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
+} kernels;
+
+extern const kernels kernels_scalar;
+#if defined(__x86_64__) && defined(__GNUC__)
+extern const kernels kernels_sse2, kernels_avx2, kernels_avx512, kernels_vnni;
+#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+extern const kernels kernels_neon;
+#endif
+
+#endif

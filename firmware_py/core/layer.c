@@ -1,0 +1,214 @@
+/* One analog layer: its plan in memory, DAC, tiles with read noise, ADC, and the digital correction (numerics.md, section 4). */
+#include <string.h>
+
+#include "core.h"
+
+#define MOST ((uint64_t)1 << 31) /* elements of any array of one layer */
+
+/* Sizes of a layer from its description. 0: impossible. */
+int plan_layer(layer *l, const rram_node *node, uint32_t index) {
+    memset(l, 0, sizeof *l);
+    l->d = *node;
+    l->index = index;
+    l->n = node->out_c;
+    l->run = node->kw * node->in_c;
+    if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
+    if (node->tile_rows < 1 || node->tile_rows > RRAM_MAX_ROWS || node->signed_in > 1) return 0;
+    const uint64_t k = (uint64_t)node->kh * l->run, p = (uint64_t)node->out_h * node->out_w;
+    const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + node->kh, have_h = (uint64_t)node->in_h + node->pad_top;
+    const uint64_t need_w = (uint64_t)(node->out_w - 1) * node->sw + node->kw, have_w = (uint64_t)node->in_w + node->pad_left;
+    const uint64_t pad_h = need_h > have_h ? need_h : have_h, pad_w = need_w > have_w ? need_w : have_w;
+    const uint64_t tiles = (k + node->tile_rows - 1) / node->tile_rows;
+    if (k > 65535 || l->n > 65535 || pad_h > 65535 || pad_w > 65535) return 0;
+    if (2 * k * l->n >= MOST || p * l->n >= MOST || tiles * p * l->n >= MOST || pad_h * pad_w >= MOST / node->in_c) return 0;
+    l->k = (uint32_t)k;
+    l->p = (uint32_t)p;
+    l->tiles = (uint32_t)tiles;
+    l->pad_h = (uint32_t)pad_h;
+    l->pad_w = (uint32_t)pad_w;
+    l->pitch = l->pad_w * node->in_c;
+    l->lo = node->signed_in ? -((1 << (node->dac_bits - 1)) - 1) : 0;
+    l->hi = node->signed_in ? (1 << (node->dac_bits - 1)) - 1 : (1 << node->dac_bits) - 1;
+    l->wide = tiles << (node->adc_bits - 1) > 32767;
+    l->unit = (float)((double)node->w_step * node->dac_lsb * node->adc_lsb);
+    for (uint32_t t = 0; t < l->tiles; t++)
+        for (uint32_t row = tile_start(l, t); row < tile_end(l, t); row += 1 + has_partner(l, row, tile_end(l, t))) l->pairs++;
+    return 1;
+}
+
+/* What a layer keeps in the arena. */
+void place_layer(layer *l, bump *b) {
+    const size_t n = l->n, outputs = (size_t)l->p * n;
+    const int masked = l->d.mask_start && l->d.mask_start[n] > 0;
+    l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
+    l->off = take(b, l->pairs, sizeof *l->off);
+    l->plane = take(b, l->p > 1 && masked ? l->k : 0, sizeof *l->plane);
+    l->w = take(b, l->pairs * n * 2 + 8 * SLACK, sizeof *l->w);
+    l->v = take(b, l->pairs * n * 2 + 8 * SLACK, sizeof *l->v);
+    l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
+    l->code = take(b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *l->code);
+    l->s = take(b, outputs + SLACK, l->wide ? sizeof(int32_t) : sizeof(int16_t));
+}
+
+/* Pairs of rows, tile by tile, and where their inputs lie. */
+void pair_rows(layer *l) {
+    uint32_t q = 0;
+    for (uint32_t t = 0; t < l->tiles; t++) {
+        l->tile_q[t] = q;
+        for (uint32_t k = tile_start(l, t), end = tile_end(l, t); k < end; k += 1 + has_partner(l, k, end))
+            l->off[q++] = code_offset(l, k);
+    }
+    l->tile_q[l->tiles] = q;
+    for (uint32_t k = 0; l->plane && k < l->k; k++) {
+        const uint32_t row = k / l->run, column = k % l->run / l->d.in_c, channel = k % l->d.in_c;
+        l->plane[k] = (channel * l->pad_h + row) * l->pad_w + column;
+    }
+}
+
+/* Offset of the first input of output position p in the padded codes. */
+uint32_t position_base(const layer *l, uint32_t p) {
+    return p / l->d.out_w * l->d.sh * l->pitch + p % l->d.out_w * l->d.sw * l->d.in_c;
+}
+
+/* Output positions of one strip: a multiple of the kernels' block. */
+static uint32_t strip_positions(const layer *l) {
+    const uint32_t fit = STRIP / l->n & ~7u, strip = fit > 8 ? fit : 8;
+    return strip < l->p ? strip : l->p;
+}
+
+typedef struct sums_scratch {
+    int16_t *x2;      /* (code^2) >> 1, like code */
+    int32_t *acc, *acc2;
+    float *z;
+    uint32_t *base;
+} sums_scratch;
+
+static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
+    const size_t strip = strip_positions(l), outputs = strip * l->n + SLACK;
+    bump b = {memory, 0};
+    m->x2 = take(&b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *m->x2);
+    m->acc = take(&b, outputs, sizeof *m->acc);
+    m->acc2 = take(&b, outputs, sizeof *m->acc2);
+    m->z = take(&b, outputs, sizeof *m->z);
+    m->base = take(&b, strip + 8, sizeof *m->base);
+    return b.used;
+}
+
+typedef struct outputs_scratch {
+    float *gain, *offset; /* [N + LANES_MAX], columns repeated */
+    float *planes;        /* [in_c][pad_h][pad_w] inputs as the DAC gives them */
+    float *share;         /* what the mask adds to one column, by place in a plane */
+} outputs_scratch;
+
+static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
+    const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->p > 1;
+    bump b = {memory, 0};
+    m->gain = take(&b, l->n + LANES_MAX, sizeof *m->gain);
+    m->offset = take(&b, l->n + LANES_MAX, sizeof *m->offset);
+    m->planes = take(&b, masked ? plane * l->d.in_c + SPARSE_SLACK : 0, sizeof *m->planes);
+    m->share = take(&b, masked ? plane + SPARSE_SLACK : 0, sizeof *m->share);
+    return b.used;
+}
+
+size_t forward_scratch(const layer *l) {
+    sums_scratch sums;
+    outputs_scratch outputs;
+    const size_t a = sums_memory(l, NULL, &sums), b = outputs_memory(l, NULL, &outputs);
+    return a > b ? a : b;
+}
+
+/* x [in] to codes, zero around them. temporary: room for the input. */
+static void convert_inputs(const kernels *kern, layer *l, const float *x, int16_t *temporary) {
+    const rram_node *d = &l->d;
+    const size_t row = (size_t)d->in_w * d->in_c;
+    const int padded = d->in_h != l->pad_h || d->in_w != l->pad_w;
+    kern->dac(x, d->in_h * row, d->dac_lsb, (float)l->lo, (float)l->hi, padded ? temporary : l->code);
+    if (!padded) return;
+    int16_t *to = l->code + d->pad_top * l->pitch + d->pad_left * d->in_c;
+    for (uint32_t y = 0; y < d->in_h; y++) memcpy(to + y * l->pitch, temporary + y * row, row * sizeof *to);
+}
+
+static void strip_bases(const layer *l, uint32_t first, uint32_t count, uint32_t *base) {
+    uint32_t column = first % l->d.out_w;
+    uint32_t at = position_base(l, first);
+    for (uint32_t i = 0; i < count; i++) {
+        base[i] = at;
+        at += l->d.sw * l->d.in_c;
+        if (++column == l->d.out_w) column = 0, at = position_base(l, first + i + 1);
+    }
+    for (uint32_t i = 0; i < 8; i++) base[count + i] = base[count - 1];
+}
+
+/* DAC, tiles with read noise, ADC, sum over tiles: x [in] -> l->s, and the codes stay in l->code. */
+void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
+    const kernels *kern = net->kern;
+    const stream st = make_stream(net->key, RRAM_READ, l->index, read);
+    const size_t n = l->n, strip = strip_positions(l);
+    const float half = (float)(1u << (l->d.adc_bits - 1));
+    sums_scratch m;
+    sums_memory(l, net->scratch, &m);
+    convert_inputs(kern, l, x, m.x2);
+    if (net->read_noise) kern->square(l->code, (size_t)l->pad_h * l->pitch, m.x2);
+    for (uint32_t p = 0; p < l->p; p += (uint32_t)strip) {
+        const uint32_t count = l->p - p < strip ? l->p - p : (uint32_t)strip;
+        strip_bases(l, p, count, m.base);
+        for (uint32_t t = 0; t < l->tiles; t++) {
+            const uint32_t q = l->tile_q[t], first = (t * l->p + p) * l->n;
+            const size_t pairs = l->tile_q[t + 1] - q;
+            kern->dot(l->code, m.base, count, l->off + q, pairs, l->w + q * n * 2, n, m.acc);
+            if (net->read_noise) {
+                kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, l->v + q * n * 2, n, m.acc2);
+                kern->normals(&st, net->normal, first >> 2, ((first & 3) + count * n + 3) / 4, m.z);
+            }
+            const conversion c = {.count = count * n, .n = n, .acc = m.acc, .acc2 = net->read_noise ? m.acc2 : NULL,
+                                  .z = m.z + (first & 3), .vscale = l->vscale + t * (n + LANES_MAX), .adc_lsb = l->d.adc_lsb,
+                                  .lo = -half, .hi = half - 1.0f, .wide = l->wide, .first = t == 0,
+                                  .s = (char *)l->s + p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t))};
+            kern->convert(&c);
+        }
+    }
+}
+
+/* Add the mask's share to y, one column after the other; a plane is convolved as one long row. */
+static void add_planes(const kernels *kern, const layer *l, const outputs_scratch *m, float *y) {
+    const rram_node *d = &l->d;
+    const size_t plane = (size_t)l->pad_h * l->pad_w;
+    for (uint32_t c = 0; c < d->in_c; c++) /* inputs by channel, so that neighbouring positions are neighbours in memory */
+        for (size_t i = 0; i < plane; i++) m->planes[c * plane + i] = (float)l->code[i * d->in_c + c] * d->dac_lsb;
+    const uint32_t rows = d->sh == 1 ? d->out_h : 1; /* output rows that one call does */
+    const size_t span = (size_t)(rows - 1) * l->pad_w + (size_t)(d->out_w - 1) * d->sw + 1;
+    for (uint32_t j = 0; j < l->n; j++) {
+        const int32_t first = d->mask_start[j], entries = d->mask_start[j + 1] - first;
+        if (entries == 0) continue;
+        for (uint32_t oy = 0; oy < d->out_h; oy += rows) {
+            kern->sparse(m->planes + (size_t)oy * d->sh * l->pad_w, span, l->plane, d->mask_row + first, d->value + first,
+                         (size_t)entries, m->share);
+            for (uint32_t r = 0; r < rows; r++) {
+                float *to = y + (size_t)(oy + r) * d->out_w * l->n + j;
+                const float *from = m->share + (size_t)r * l->pad_w;
+                for (uint32_t ox = 0; ox < d->out_w; ox++) to[ox * l->n] += from[ox * d->sw];
+            }
+        }
+    }
+}
+
+/* Gain, offset and mask: l->s and l->code -> y [P][N]. */
+void analog_outputs(rram_net *net, const layer *l, float *y) {
+    const rram_node *d = &l->d;
+    const size_t n = l->n;
+    outputs_scratch m;
+    outputs_memory(l, net->scratch, &m);
+    for (size_t j = 0; j < n + LANES_MAX; j++) m.gain[j] = d->gain[j % n], m.offset[j] = d->offset[j % n];
+    net->kern->digital(l->s, l->wide, l->p * n, n, m.gain, m.offset, l->unit, y);
+    if (!d->mask_start || d->mask_start[n] == 0) return;
+    if (l->p > 1) {
+        add_planes(net->kern, l, &m, y);
+        return;
+    }
+    for (size_t j = 0; j < n; j++) {
+        float share = 0.0f;
+        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++)
+            share += d->value[i] * ((float)l->code[code_offset(l, d->mask_row[i])] * d->dac_lsb);
+        if (d->mask_start[j] < d->mask_start[j + 1]) y[j] += share;
+    }
+}

@@ -1,0 +1,187 @@
+/* The network: its layout in the arena, the choice of kernels, and the forward pass over the chain. */
+#include <string.h>
+
+#include "core.h"
+
+static const kernels *const VARIANTS[] = {
+    &kernels_scalar,
+#if defined(__x86_64__) && defined(__GNUC__)
+    &kernels_sse2, &kernels_avx2, &kernels_avx512, &kernels_vnni,
+#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+    &kernels_neon,
+#endif
+};
+
+int rram_variant_count(void) { return (int)(sizeof VARIANTS / sizeof *VARIANTS); }
+
+const char *rram_variant_name(int variant) {
+    return variant >= 0 && variant < rram_variant_count() ? VARIANTS[variant]->name : "none";
+}
+
+int rram_variant_usable(int variant) {
+    if (variant < 0 || variant >= rram_variant_count()) return 0;
+#if defined(__x86_64__) && defined(__GNUC__)
+    const int wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (VARIANTS[variant] == &kernels_avx2) return __builtin_cpu_supports("avx2") != 0;
+    if (VARIANTS[variant] == &kernels_avx512) return wide;
+    if (VARIANTS[variant] == &kernels_vnni) return wide && __builtin_cpu_supports("avx512vnni");
+#endif
+    return 1;
+}
+
+static const kernels *choose(int variant) {
+    if (variant >= 0) return rram_variant_usable(variant) ? VARIANTS[variant] : NULL;
+    int best = rram_variant_count() - 1;
+    while (!rram_variant_usable(best)) best--;
+    return VARIANTS[best];
+}
+
+static int volume(uint32_t h, uint32_t w, uint32_t c, size_t *size) {
+    if (h < 1 || w < 1 || c < 1 || h > 65535 || w > 65535 || c > 65535) return 0;
+    const uint64_t v = (uint64_t)h * w * c;
+    *size = (size_t)v;
+    return v < (uint64_t)1 << 31;
+}
+
+/* A digital node or the frame of an analog one: sizes in range, and the output follows from the input. */
+static int check_node(const rram_node *d, const step *before, step *s) {
+    if (!volume(d->in_h, d->in_w, d->in_c, &s->in_size) || !volume(d->out_h, d->out_w, d->out_c, &s->out_size)) return 0;
+    if (before && before->out_size != s->in_size) return 0;
+    if (d->op == RRAM_RELU) return s->in_size == s->out_size;
+    if (d->kh < 1 || d->kw < 1 || d->sh < 1 || d->sw < 1 || d->kh > 4096 || d->kw > 4096 || d->sh > 4096 || d->sw > 4096) return 0;
+    if (d->op == RRAM_ANALOG) return d->pad_top < d->kh && d->pad_left < d->kw;
+    return d->op == RRAM_MAXPOOL && d->in_c == d->out_c && d->kh * d->kw <= 65535 && (d->out_h - 1) * d->sh + d->kh <= d->in_h &&
+           (d->out_w - 1) * d->sw + d->kw <= d->in_w;
+}
+
+/* Lay everything out; with base NULL only the size is found. 0: impossible. */
+static size_t lay_out(const rram_desc *desc, unsigned char *base) {
+    bump b = {base, 0};
+    rram_net *net = take(&b, 1, sizeof *net), sizes_only;
+    if (!net) net = &sizes_only;
+    memset(net, 0, sizeof *net);
+    if (desc->node_count < 1 || desc->node_count > 1000 || desc->level_count < 1 || desc->level_count > 256) return 0;
+    for (uint32_t i = 0; i < desc->node_count; i++) net->layer_count += desc->nodes[i].op == RRAM_ANALOG;
+    net->step_count = desc->node_count;
+    net->steps = take(&b, net->step_count, sizeof *net->steps);
+    net->layers = take(&b, net->layer_count, sizeof *net->layers);
+    net->normal = take(&b, RRAM_NODES + 2, sizeof *net->normal);
+    size_t sizes[2] = {0, 0}, scratch = 0;
+    uint32_t index = 0, buffer = 0;
+    step before, s;
+    for (uint32_t i = 0; i < desc->node_count; i++, before = s) {
+        const rram_node *d = desc->nodes + i;
+        memset(&s, 0, sizeof s);
+        s.d = *d;
+        if (!check_node(d, i ? &before : NULL, &s)) return 0;
+        if (d->op == RRAM_ANALOG) {
+            layer l;
+            if (!plan_layer(&l, d, index)) return 0;
+            place_layer(&l, &b);
+            const size_t needs[3] = {cells_scratch(&l), forward_scratch(&l), learn_scratch(&l)};
+            for (int k = 0; k < 3; k++) scratch = needs[k] > scratch ? needs[k] : scratch;
+            if (base) net->layers[index] = l, s.analog = net->layers + index;
+            index++;
+        } else {
+            s.positive = take(&b, d->op == RRAM_RELU ? s.out_size : 0, sizeof *s.positive);
+            s.place = take(&b, d->op == RRAM_MAXPOOL ? s.out_size : 0, sizeof *s.place);
+        }
+        if (d->op != RRAM_RELU || i == 0) buffer = 1 - buffer; /* relu works in place */
+        s.buffer = buffer;
+        if (s.out_size > sizes[buffer]) sizes[buffer] = s.out_size;
+        if (i == 0 && s.in_size > sizes[1 - buffer]) sizes[1 - buffer] = s.in_size;
+        if (base) net->steps[i] = s;
+    }
+    for (int k = 0; k < 2; k++) net->buffer[k] = take(&b, sizes[k] + SLACK, sizeof(float));
+    net->scratch = take(&b, scratch, 1);
+    take(&b, SPARSE_SLACK, sizeof(float));
+    return b.used;
+}
+
+size_t rram_arena_size(const rram_desc *desc) {
+    const size_t size = lay_out(desc, NULL);
+    return size ? size + 63 : 0; /* the arena need not be aligned */
+}
+
+rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant) {
+    const size_t needed = rram_arena_size(desc);
+    const kernels *kern = choose(variant);
+    if (!needed || size < needed || !arena || !kern) return NULL;
+    unsigned char *base = (unsigned char *)arena + (-(uintptr_t)arena & 63);
+    memset(base, 0, needed - 63);
+    lay_out(desc, base);
+    rram_net *net = (rram_net *)(void *)base;
+    net->kern = kern;
+    net->key[0] = (uint32_t)desc->seed;
+    net->key[1] = (uint32_t)(desc->seed >> 32);
+    net->read_noise = (desc->effects & RRAM_READ_NOISE) != 0;
+    memcpy(net->normal, desc->normal, RRAM_NODES * sizeof *net->normal);
+    for (uint32_t i = 0; i < net->layer_count; i++) {
+        pair_rows(net->layers + i);
+        if (!draw_cells(net, net->layers + i, desc)) return NULL;
+    }
+    return net;
+}
+
+/* Which of each window is the first maximum, by what the pool gave. */
+static void keep_maxima(const step *s, const float *x, const float *y) {
+    const rram_node *d = &s->d;
+    const size_t pitch = (size_t)d->in_w * d->in_c;
+    for (size_t o = 0; o < s->out_size; o++) {
+        const size_t c = o % d->in_c, ox = o / d->in_c % d->out_w, oy = o / d->in_c / d->out_w;
+        const float *window = x + oy * d->sh * pitch + ox * d->sw * d->in_c + c;
+        uint32_t i = 0;
+        while (i + 1 < d->kh * d->kw && window[i / d->kw * pitch + i % d->kw * d->in_c] != y[o]) i++;
+        s->place[o] = (uint16_t)i;
+    }
+}
+
+static void pool(const kernels *kern, const rram_node *d, const float *x, float *y) {
+    const size_t pitch = (size_t)d->in_w * d->in_c;
+    for (size_t oy = 0; oy < d->out_h; oy++)
+        kern->pool(x + oy * d->sh * pitch, d->out_w, (size_t)d->sw * d->in_c, d->in_c, d->kh, d->kw, pitch,
+                   y + oy * d->out_w * d->in_c);
+}
+
+/* The whole chain: x [in] -> logits, in one of the net's buffers. keep: what the backward pass needs of relu and maxpool. */
+const float *forward(rram_net *net, const float *x, uint64_t read, int keep) {
+    if (!net->steps[0].analog) { /* digital kernels run past the end: not over the caller's memory */
+        float *copy = net->buffer[1 - net->steps[0].buffer];
+        memcpy(copy, x, net->steps[0].in_size * sizeof *x);
+        x = copy;
+    }
+    for (uint32_t i = 0; i < net->step_count; i++) {
+        const step *s = net->steps + i;
+        float *y = net->buffer[s->buffer];
+        if (s->analog) {
+            analog_sums(net, s->analog, x, read);
+            analog_outputs(net, s->analog, y);
+        } else if (s->d.op == RRAM_RELU) {
+            net->kern->relu(x, s->out_size, y);
+            for (size_t e = 0; keep && e < s->out_size; e++) s->positive[e] = y[e] > 0.0f;
+        } else {
+            pool(net->kern, &s->d, x, y);
+            if (keep) keep_maxima(s, x, y);
+        }
+        x = y;
+    }
+    return x;
+}
+
+void rram_logits(rram_net *net, const float *x, size_t count, uint64_t read, float *logits) {
+    const size_t in = net->steps[0].in_size, out = net->steps[net->step_count - 1].out_size;
+    for (size_t i = 0; i < count; i++)
+        memcpy(logits + i * out, forward(net, x + i * in, read + i, 0), out * sizeof *logits);
+}
+
+int rram_raw(rram_net *net, uint32_t index, const float *a, size_t count, uint64_t read, int32_t *s) {
+    if (index >= net->layer_count) return 0;
+    layer *l = net->layers + index;
+    const size_t in = (size_t)l->d.in_h * l->d.in_w * l->d.in_c, out = (size_t)l->p * l->n;
+    for (size_t i = 0; i < count; i++) {
+        analog_sums(net, l, a + i * in, read + i);
+        for (size_t e = 0; e < out; e++) s[i * out + e] = load_s(l, e);
+    }
+    return 1;
+}

@@ -1,0 +1,93 @@
+/* rram_core: one network on one emulated RRAM chip. docs/numerics.md is its specification, to the bit.
+ *
+ * The caller describes the network in plain structs, asks rram_arena_size() for the memory, hands that memory to rram_init(), and
+ * then calls rram_logits(), rram_raw() and rram_learn(). The core allocates nothing, reads and writes no file, keeps no global
+ * state. One net must not be used by two threads at once; any number of nets may run in parallel.
+ *
+ * Units: conductances in G steps (1 step = (G_max - G_min) / 2048 uS), activations and weights in the network's own units.
+ */
+#ifndef RRAM_CORE_H
+#define RRAM_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RRAM_NODES 514    /* nodes of one half of the octave grid */
+#define RRAM_MAX_ROWS 256 /* rows of one tile at most */
+
+enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3 };
+enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
+enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
+enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1 };
+
+/* One node of the chain, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
+ * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net. */
+typedef struct rram_node {
+    uint32_t op; /* enum rram_op */
+    uint32_t in_h, in_w, in_c;
+    uint32_t out_h, out_w, out_c;
+    uint32_t kh, kw, sh, sw;     /* kernel or window, and stride */
+    uint32_t pad_top, pad_left;  /* analog: code 0 outside the image */
+    uint32_t tile_rows;          /* R, 1..256 */
+    uint32_t signed_in;          /* 1: the DAC takes both signs */
+    uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
+    float w_step, dac_lsb, adc_lsb;
+    const uint8_t *levels;       /* [2][K][N], K = kh * kw * in_c, N = out_c */
+    float *gain, *offset;        /* [N], changed by learning */
+    float *value;                /* [nnz], changed by learning */
+    const int32_t *mask_start;   /* [N + 1] */
+    const uint16_t *mask_row;    /* [nnz] row k of each entry */
+    const float *gain_scale, *offset_scale, *value_scale; /* prior step scales sv, like gain, offset, value */
+    double *ms;                  /* [3] running mean squares: gain, offset, value; 0: none yet */
+} rram_node;
+
+typedef struct rram_desc {
+    const rram_node *nodes; /* copied */
+    uint32_t node_count;
+    uint32_t level_count;
+    const int32_t *quantiles; /* [levels][2][514], 1/256 G step */
+    const int32_t *target;    /* [levels] G steps */
+    const double *read_a, *read_b; /* [levels] */
+    const float *normal;      /* [514] */
+    uint32_t faults[4];       /* thr_low, thr_high, g_low, g_high */
+    uint32_t effects;         /* enum rram_effect, or-ed */
+    uint64_t seed;
+} rram_desc;
+
+typedef struct rram_adapt {
+    uint32_t optimizer; /* enum rram_optimizer */
+    double lr_t;        /* learning rate of this step */
+    double beta;        /* memory of the running mean squares */
+} rram_adapt;
+
+typedef struct rram_net rram_net;
+
+/* Kernel variants, slowest first; all give the same bits. usable: this processor has it. */
+int rram_variant_count(void);
+const char *rram_variant_name(int variant);
+int rram_variant_usable(int variant);
+
+/* Bytes of arena that the network needs; 0 where the description is impossible (shapes that do not chain, sizes out of range). */
+size_t rram_arena_size(const rram_desc *desc);
+
+/* Lays the net out in the arena (64-byte aligned) and draws every cell. variant < 0: the fastest usable.
+ * NULL where the description is impossible, the arena too small, or a level out of range. */
+rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant);
+
+/* x [count][in], logits [count][classes]; image i uses read counter read + i. */
+void rram_logits(rram_net *net, const float *x, size_t count, uint64_t read, float *logits);
+
+/* Sums of ADC codes of one analog layer: a [count][layer input], s [count][P][N]. 0: no such layer. */
+int rram_raw(rram_net *net, uint32_t layer, const float *a, size_t count, uint64_t read, int32_t *s);
+
+/* One image, one label: logits before the update, then the correction arrays of the description change in place. */
+void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits);
+
+/* Cells of one analog layer: d [K][N] G steps, v [K][N], vscale [T][N]. 0: no such layer. */
+int rram_cells(const rram_net *net, uint32_t layer, int16_t *d, uint8_t *v, float *vscale);
+
+/* For tests and other engines: one Philox4x32-10 block; count normal draws of purpose READ from element first on. */
+void rram_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+void rram_normals(const rram_net *net, uint32_t layer, uint64_t read, uint32_t first, size_t count, float *z);
+
+#endif
