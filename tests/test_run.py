@@ -126,7 +126,7 @@ def test_the_first_use_says_what_it_installs_and_where(toy: tuple[Path, subproce
     assert first.returncode == 0, first.stderr
     assert first.stdout == f"rram ['demo', '--json', '-'] {folder.parent}\n"  # nothing but the command's own output
     assert f"in {folder}/.venv" in first.stderr
-    assert "0.6 GB" in first.stderr
+    assert "0.5 GB" in first.stderr
     assert "apt install gcc python3-dev" in first.stderr
 
 
