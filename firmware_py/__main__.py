@@ -1,0 +1,5 @@
+"""`python -m firmware_py` is `rram-edge`."""
+
+from firmware_py.cli import main
+
+main()

@@ -1,0 +1,173 @@
+"""`rram-edge`: the board's command line. It parses, calls, and turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from firmware_py.errors import RramError
+
+DESCRIPTION = "Run a bundle on an emulated RRAM chip, and repair it by updating only its small SRAM correction."
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help that fits a screen."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=110)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, as all errors of this command are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print and leave with exit code 2."""
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser("rram-edge", description=DESCRIPTION, epilog="Example: rram-edge selftest lenet5.rram.safetensors",
+                    formatter_class=Formatter, allow_abbrev=False)  # fmt: skip
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_selftest, _predict, _calibrate, _adapt, _bench, _info):
+        add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run `rram-edge`. Exit codes: 0 done, 1 self-test failed, 2 a mistake (one line on stderr), 130 interrupted."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # `| head` has seen enough; keep the interpreter from complaining when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except (RramError, OSError, MemoryError) as error:
+        print(f"rram-edge: {_line(error)}", file=sys.stderr)
+        code = 2
+    sys.exit(code)
+
+
+def _command(commands: Any, name: str, text: str, example: str) -> Parser:
+    """A command with what all commands have: BUNDLE, --json, and the function of the same name in commands.py."""
+    parser: Parser = commands.add_parser(name, help=text, description=text, epilog=f"Example: rram-edge {example}",
+                                         formatter_class=Formatter, allow_abbrev=False)
+    parser.add_argument("bundle", metavar="BUNDLE", help="bundle file (.rram.safetensors)")
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-': standard output)")
+
+    def run(arguments: argparse.Namespace) -> int:
+        from firmware_py import commands as functions
+
+        function: Callable[[argparse.Namespace], int] = getattr(functions, name)
+        return function(arguments)
+
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_chip(parser: Parser, state: bool = True) -> None:
+    parser.add_argument("--chip-seed", "--seed", dest="seed", metavar="N", type=_natural, default=0,
+                        help="which chip: the seed of its cells (default 0)")  # fmt: skip
+    _add_engine(parser)
+    parser.add_argument("--no-read-noise", action="store_true", help="read the cells without noise")
+    if state:
+        parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
+
+
+def _add_engine(parser: Parser) -> None:
+    parser.add_argument("--engine", choices=("auto", "c", "numpy"), default="auto",
+                        help="what computes (default auto: the C core where it is built)")  # fmt: skip
+
+
+def _selftest(commands: Any) -> None:
+    parser = _command(commands, "selftest", "Check that this machine computes what the bundle's golden vectors say.",
+                      "selftest lenet5.rram.safetensors")  # fmt: skip
+    _add_engine(parser)
+
+
+def _predict(commands: Any) -> None:
+    parser = _command(commands, "predict", "Print the class of each image; a saved SRAM state is restored first.",
+                      "predict lenet5.rram.safetensors seven.png digits.npy")  # fmt: skip
+    parser.add_argument("files", metavar="FILE", nargs="+", help="images: .npy .json (one or a batch), .pgm .ppm .png")
+    parser.add_argument("--fresh", action="store_true", help="the chip as programmed: no saved state")
+    parser.add_argument("--reference", action="store_true", help="also the ideal network's class (TFLite interpreter)")
+    _add_chip(parser)
+
+
+def _calibrate(commands: Any) -> None:
+    parser = _command(commands, "calibrate", "Calibrate the chip without labels, in closed form; save its SRAM state.",
+                      "calibrate lenet5.rram.safetensors --chip-seed 3")  # fmt: skip
+    parser.add_argument("--vectors", metavar="FILE", help="unlabelled images (default: the vectors in the bundle)")
+    _add_chip(parser)
+
+
+def _adapt(commands: Any) -> None:
+    parser = _command(commands, "adapt", "Predict each image of a stream, learn when its label comes, save.",
+                      "adapt lenet5.rram.safetensors --stream tcp://camera:5000 --save-every 200")  # fmt: skip
+    parser.add_argument("--stream", metavar="SOURCE", required=True,
+                        help="lines of JSON (docs/stream.md): '-' (standard input), FILE, tcp://host:port")  # fmt: skip
+    parser.add_argument("--fresh", action="store_true", help="start as programmed, not from a saved state")
+    parser.add_argument("--no-calibrate", action="store_true", help="no calibration where there is no saved state")
+    for option, default, text in (
+        ("--save-every", 500, "labels between two saves"),
+        ("--report-every", 100, "labels between two lines of progress"),
+        ("--window", 200, "labels in the sliding accuracy"),
+        ("--waiting", 1000, "images kept for labels that come late"),
+    ):
+        parser.add_argument(option, metavar="N", type=_positive, default=default, help=f"{text} (default {default})")
+    parser.add_argument("--optimizer", choices=("rms", "sgd"), help="how labels change the SRAM (default rms)")
+    parser.add_argument("--lr", metavar="X", type=float, help="learning rate")
+    parser.add_argument("--horizon", metavar="N", type=_positive, help="labels over which the learning rate falls")
+    _add_chip(parser)
+
+
+def _bench(commands: Any) -> None:
+    _command(commands, "bench", "Measure time and memory: this runtime, and the ideal network on a TFLite interpreter.",
+             "bench lenet5.rram.safetensors --json bench.json")  # fmt: skip
+
+
+def _info(commands: Any) -> None:
+    _command(commands, "info", "Say what a bundle holds: layers, cells, SRAM, profile, origin.",
+             "info lenet5.rram.safetensors")  # fmt: skip
+
+
+def _natural(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
+    return int(text)
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"rram-edge {version('rram-edge')}"
+    except PackageNotFoundError:
+        return "rram-edge (not installed)"
+
+
+if __name__ == "__main__":
+    main()

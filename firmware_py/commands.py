@@ -1,0 +1,178 @@
+"""What the commands of `rram-edge` do, one function each; it takes the parsed options and returns the exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import Bundle
+from firmware_py.cells import Effects
+from firmware_py.chip import Chip
+from firmware_py.correction import AdaptConfig
+from firmware_py.errors import RramError
+from firmware_py.images import read_images
+
+
+def selftest(options: Namespace) -> int:
+    """PASS or FAIL, line by line."""
+    from firmware_py.selftest import selftest as run
+
+    checks = run(Bundle.open(options.bundle), options.engine)
+    for check in checks:
+        _say(options, str(check))
+    failed = any(check.passed is False for check in checks)
+    _emit(options, {"passed": not failed, "checks": [asdict(check) for check in checks]})
+    return 1 if failed else 0
+
+
+def predict(options: Namespace) -> int:
+    """The class of each image."""
+    chip = _open(options)
+    batches = [(file, read_images(file, chip.bundle.input_shape)) for file in options.files]
+    state = None if options.fresh else _restore(options, chip)
+    if state is None:
+        _note("the chip as programmed: no saved state (rram-edge calibrate makes one)")
+    ideal = _reference(chip.bundle) if options.reference else None
+    found = []
+    for file, images in batches:
+        logits = chip.logits_many(images)
+        ideal_logits = ideal.predict(images) if ideal is not None else None
+        for i, row in enumerate(logits):
+            name = file if len(images) == 1 else f"{file}[{i}]"
+            result = {"file": file, "index": i, **_class(chip.bundle, row)}
+            text = f"{name}\t{result['name']}"
+            if ideal_logits is not None:
+                result["ideal"] = _class(chip.bundle, ideal_logits[i])
+                text += f"\t(ideal: {result['ideal']['name']})"
+            found.append(result)
+            _say(options, text)
+    _emit(options, {**_identity(chip), "predictions": found})
+    return 0
+
+
+def calibrate(options: Namespace) -> int:
+    """Calibrate, say what was gained, save."""
+    chip = _open(options)
+    vectors = None if options.vectors is None else read_images(options.vectors, chip.bundle.input_shape)
+    _restore(options, chip)
+    report = chip.calibrate(vectors)
+    folder = _state_folder(options)
+    generation = chip.save(folder)
+    for layer in report.layers:
+        _say(options, f"{layer.name}: error {layer.before:.3f} -> {layer.after:.3f} of the ideal output's deviation")
+    _say(options, f"calibrated on {report.vectors} unlabelled vectors; saved generation {generation} in {folder}")
+    _emit(options, {**_identity(chip), **asdict(report), "state": str(folder), "generation": generation})
+    return 0
+
+
+def adapt(options: Namespace) -> int:
+    """Predict, learn, keep score, save; a signal ends it cleanly."""
+    from firmware_py.adapt import Adaptation, AdaptOptions
+    from firmware_py.stopper import Stopper
+    from firmware_py.stream import Decoder, open_stream, read_messages
+
+    chip = _open(options)
+    folder = _state_folder(options)
+    if (options.fresh or _restore(options, chip) is None) and not options.no_calibrate:
+        report = chip.calibrate()
+        generation = chip.save(folder)
+        _say(options, f"calibrated on {report.vectors} unlabelled vectors; saved generation {generation} in {folder}")
+    keys = ("report_every", "save_every", "window", "waiting")
+    settings = AdaptOptions(**{key: getattr(options, key) for key in keys})
+    run = Adaptation(chip, settings, folder, lambda line: _say(options, line))
+    decoder = Decoder(chip.bundle.input_shape, len(chip.bundle.classes))
+    with Stopper() as stopper, open_stream(options.stream) as file:
+        run.run(stopper.until_stopped(read_messages(file, decoder)))
+    _say(options, f"end: {run.report()}" + (f"; generation {run.generation} in {folder}" if run.generation else ""))
+    _emit(options, {**_identity(chip), **run.summary(), "state": str(folder)})
+    if run.error is not None:
+        raise RramError(run.error)
+    return 130 if stopper.signal == signal.SIGINT else 0
+
+
+def bench(options: Namespace) -> int:
+    """Times and memory."""
+    from firmware_py.bench import bench as run
+
+    result = run(options.bundle)
+    for key, value in result.items():
+        _say(options, f"{key:<16} {value:.4g}" if isinstance(value, float) else f"{key:<16} {value}")
+    _emit(options, result)
+    return 0
+
+
+def info(options: Namespace) -> int:
+    """What a bundle holds."""
+    from firmware_py.info import describe, lines
+
+    summary = describe(Bundle.open(options.bundle))
+    for line in lines(summary):
+        _say(options, line)
+    _emit(options, summary)
+    return 0
+
+
+def _open(options: Namespace) -> Chip:
+    effects = Effects(read_noise=not options.no_read_noise)
+    given = {key: getattr(options, key, None) for key in ("optimizer", "lr", "horizon")}
+    config = AdaptConfig(**{key: value for key, value in given.items() if value is not None})
+    chip = Chip.open(options.bundle, seed=options.seed, engine=options.engine, effects=effects, adapt=config)
+    if options.engine == "auto" and chip.engine.name != "c":
+        _note("working on the NumPy engine: the C core is not built (python -m firmware_py.build_core builds it)")
+    return chip
+
+
+def _state_folder(options: Namespace) -> Path:
+    return Path(options.state or f"{options.bundle}.state/chip-{options.seed}")
+
+
+def _restore(options: Namespace, chip: Chip) -> Any:
+    found = chip.restore(_state_folder(options))
+    if found is not None:
+        _note(f"restored {found}")
+    return found
+
+
+def _reference(bundle: Bundle) -> Any:
+    from firmware_py.reference import Reference
+
+    reference = Reference(bundle)
+    _note(f"ideal network on {reference.name}")
+    return reference
+
+
+def _class(bundle: Bundle, logits: npt.NDArray[np.float32]) -> dict[str, Any]:
+    best = int(logits.argmax())
+    return {"class": best, "name": bundle.classes[best], "logits": [float(value) for value in logits]}
+
+
+def _identity(chip: Chip) -> dict[str, Any]:
+    return {"digest": chip.bundle.digest, "chip_seed": chip.seed, "engine": chip.engine.name}
+
+
+def _say(options: Namespace, line: str) -> None:
+    """A line of the result: standard output, unless the JSON has that."""
+    print(line, file=sys.stderr if options.json == "-" else sys.stdout, flush=True)
+
+
+def _note(line: str) -> None:
+    """A line beside the result."""
+    print(f"rram-edge: {line}", file=sys.stderr, flush=True)
+
+
+def _emit(options: Namespace, result: dict[str, Any]) -> None:
+    if options.json is None:
+        return
+    text = json.dumps(result, indent=2) + "\n"
+    if options.json == "-":
+        sys.stdout.write(text)
+    else:
+        Path(options.json).write_text(text)
