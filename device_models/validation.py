@@ -35,7 +35,7 @@ def _only_one(value: Any) -> Any:
     return value
 
 
-Version = Annotated[int, BeforeValidator(_only_one), Field(ge=1, le=1)]
+Version = Annotated[int, Field(ge=1, le=1), BeforeValidator(_only_one)]
 
 
 def _form(value: Any) -> str:
