@@ -25,7 +25,8 @@ class Pair(keras.Model):  # type: ignore[misc]
 
     def __init__(self, student: Any, teacher: Any) -> None:
         super().__init__()
-        self.student, self.teacher = student, teacher
+        self.student, self.teacher = student, keras.models.clone_model(teacher)  # a copy: the caller's stays trainable
+        self.teacher.set_weights(teacher.get_weights())
         self.teacher.trainable = False
 
     def call(self, x: Any, training: bool | None = None) -> Any:

@@ -27,13 +27,24 @@ def save_model(model: Any, path: Path, record: dict[str, Any]) -> None:
     os.close(handle)
     temporary = Path(name)
     try:
-        model.save(temporary, include_optimizer=False)
+        _bare(model).save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(MEMBER, json.dumps(record, indent=2, sort_keys=True))
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _bare(model: Any) -> Any:
+    """The model without its optimiser, whose moments would treble the file."""
+    from host_tools.backend import keras
+
+    if getattr(model, "optimizer", None) is None:
+        return model
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def check_output(path: Path) -> None:
