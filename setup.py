@@ -1,5 +1,8 @@
 """The one thing that pyproject.toml cannot say: the C core is built where a compiler is, and left out where none is."""
 
+import os
+from pathlib import Path
+
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
@@ -12,7 +15,7 @@ class OptionalBuild(build_ext):
         try:
             super().build_extension(ext)
         except Exception as error:  # distutils has no single error for "no compiler"
-            self.announce(f"rram-edge: the C core is not built ({error}); the slower NumPy engine will be used", level=4)
+            self.announce(f"rram-edge: the C core is not built ({error}); the slower NumPy engine is used", level=4)
 
     def copy_extensions_to_source(self):
         """Editable installs: copy what was built."""
@@ -28,9 +31,9 @@ class OptionalBuild(build_ext):
 
     @staticmethod
     def _exists(path):
-        from pathlib import Path
-
         return Path(path).exists()
 
 
-setup(cffi_modules=["firmware_py/build_core.py:ffibuilder"], cmdclass={"build_ext": OptionalBuild})
+# RRAM_EDGE_PURE=1: no core even where a compiler is, for a wheel that fits every machine.
+CORE = {"cffi_modules": ["firmware_py/build_core.py:ffibuilder"], "cmdclass": {"build_ext": OptionalBuild}}
+setup(**({} if os.environ.get("RRAM_EDGE_PURE", "0") not in ("", "0") else CORE))
