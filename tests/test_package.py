@@ -37,6 +37,7 @@ def checkout(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(checkout: Path, into: Path, *options: str, **environment: str) -> None:
     """Run `python -m build` (in its own environment, as a user would) in `checkout`."""
+    shutil.rmtree(checkout / "build", ignore_errors=True)  # setuptools packs what an earlier build left there
     command = [sys.executable, "-m", "build", "--outdir", str(into), *options, str(checkout)]
     result = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
