@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+from contextlib import redirect_stderr
 from typing import Any
 
 import numpy as np
@@ -30,13 +32,13 @@ class Reference:
     def __init__(self, bundle: Bundle) -> None:
         if not bundle.ideal_tflite.size:
             raise RramError(f"{bundle.path}: ideal.tflite: empty, expected the ideal network")
-        self.name, interpreter = find_interpreter()
         self._shape = bundle.input_shape
         try:
-            self._run = interpreter(model_content=bundle.ideal_tflite.tobytes(), num_threads=1)
-            self._run.allocate_tensors()
+            self.name, self._run = open_interpreter(bundle.ideal_tflite.tobytes())
         except (ValueError, RuntimeError) as error:
-            raise RramError(f"{bundle.path}: ideal.tflite: {self.name} refuses it: {_line(error)}") from error
+            if isinstance(error, RramError):
+                raise
+            raise RramError(f"{bundle.path}: ideal.tflite: not a TFLite model: {_line(error)}") from error
         self._input, self._output = self._run.get_input_details()[0], self._run.get_output_details()[0]
 
     def predict(self, x: npt.NDArray[Any]) -> F32:
@@ -55,19 +57,26 @@ class Reference:
         return _real(self._run.get_tensor(self._output["index"]), self._output).reshape(-1)
 
 
-def find_interpreter() -> tuple[str, Any]:
-    """Name and class of the first TFLite interpreter that can be imported; RramError says why each one could not."""
+def open_interpreter(model: bytes) -> tuple[str, Any]:
+    """Name of the first TFLite interpreter that works here, and `model` opened in it with one thread.
+
+    RramError says why each one does not; ValueError or RuntimeError: the model is refused.
+    """
     reasons = []
     for module, attribute, package in INTERPRETERS:
         try:
-            found: Any = importlib.import_module(module)
-            for part in attribute.split("."):
-                found = getattr(found, part)
-        except Exception as error:  # a broken build raises anything, for instance tflite-runtime with NumPy 2
+            # tflite-runtime with NumPy 2 fills the terminal with NumPy's own report; the reason is kept all the same
+            with redirect_stderr(io.StringIO()):
+                found: Any = importlib.import_module(module)
+                for part in attribute.split("."):
+                    found = getattr(found, part)
+                interpreter = found(model_content=model, num_threads=1)
+        except (ImportError, AttributeError, SystemError, OSError) as error:
             missing = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
-            reasons.append(f"{package}: {'not installed' if missing else 'broken: ' + _line(error)}")
+            reasons.append(f"{package}: {'not installed' if missing else 'broken: ' + _line(error.__cause__ or error)}")
         else:
-            return module.partition(".")[0], found
+            interpreter.allocate_tensors()
+            return module.partition(".")[0], interpreter
     raise RramError(f"reference: no TFLite interpreter ({'; '.join(reasons)}); install one: pip install ai-edge-litert")
 
 
@@ -90,5 +99,5 @@ def _real(code: npt.NDArray[Any], detail: dict[str, Any]) -> F32:
     return (code.astype(np.float32) - np.float32(zero)) * np.float32(scale)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ import pytest
 
 from firmware_py.bundle import Bundle
 from firmware_py.errors import RramError
-from firmware_py.reference import INTERPRETERS, Reference, find_interpreter
+from firmware_py.reference import INTERPRETERS, Reference, open_interpreter
 from tests.firmware_py.make_bundle import DENSE, Synthetic, contents, write
 
 DATA = Path(__file__).parent / "data"
@@ -26,7 +26,7 @@ def bundle_with(path: Path, model: bytes) -> Bundle:
 @pytest.fixture
 def interpreter() -> str:
     try:
-        return find_interpreter()[0]
+        return open_interpreter((DATA / "tiny-float.tflite").read_bytes())[0]
     except RramError as error:
         pytest.skip(str(error))
 
@@ -48,7 +48,7 @@ def test_a_wrong_shape_and_a_wrong_model_are_one_line(tmp_path: Path, interprete
     reference = Reference(bundle_with(tmp_path / "b", (DATA / "tiny-float.tflite").read_bytes()))
     with pytest.raises(RramError, match=r"image: shape \[5, 6, 1\] given, expected \[6, 6, 1\]"):
         reference.predict(np.zeros((5, 6, 1), np.uint8))
-    with pytest.raises(RramError, match=r"ideal\.tflite: .* refuses it: [^\n]*$"):
+    with pytest.raises(RramError, match=r"ideal\.tflite: not a TFLite model: [^\n]*$"):
         Reference(bundle_with(tmp_path / "b", b"not a flatbuffer" * 9))
     with pytest.raises(RramError, match=r"ideal\.tflite: empty"):
         Reference(bundle_with(tmp_path / "b", b""))
@@ -57,24 +57,23 @@ def test_a_wrong_shape_and_a_wrong_model_are_one_line(tmp_path: Path, interprete
 def test_the_first_that_works_is_taken_and_a_broken_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand-ins for the three packages: absent, broken as tflite-runtime is with NumPy 2, and whole."""
 
-    class Broken(types.ModuleType):
-        def __getattr__(self, name: str) -> object:
-            raise AttributeError("_ARRAY_API not found\nmore")
+    def broken(**_: object) -> object:
+        raise SystemError("returned a result with an exception set") from ImportError("numpy failed to import\nmore")
 
-    class Whole:
-        pass
+    def whole(model_content: bytes, num_threads: int) -> types.SimpleNamespace:
+        return types.SimpleNamespace(model=model_content, threads=num_threads, allocate_tensors=lambda: None)
 
     for module, _, _ in INTERPRETERS:
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(RramError, match=r"no TFLite interpreter .*install one: pip install ai-edge-litert"):
-        find_interpreter()
+        open_interpreter(b"model")
 
-    monkeypatch.setitem(sys.modules, "tflite_runtime", types.ModuleType("tflite_runtime"))
-    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", Broken("tflite_runtime.interpreter"))
-    with pytest.raises(RramError, match=r"tflite-runtime with numpy<2: broken: _ARRAY_API not found; [^\n]*$"):
-        find_interpreter()
+    for name in ("tflite_runtime", "tflite_runtime.interpreter", "tensorflow"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setattr(sys.modules["tflite_runtime.interpreter"], "Interpreter", broken, raising=False)
+    with pytest.raises(RramError, match=r"tflite-runtime with numpy<2: broken: numpy failed to import; [^\n]*$"):
+        open_interpreter(b"model")
 
-    tensorflow = types.ModuleType("tensorflow")
-    tensorflow.lite = types.SimpleNamespace(Interpreter=Whole)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
-    assert find_interpreter() == ("tensorflow", Whole)
+    monkeypatch.setattr(sys.modules["tensorflow"], "lite", types.SimpleNamespace(Interpreter=whole), raising=False)
+    name, interpreter = open_interpreter(b"model")
+    assert (name, interpreter.model, interpreter.threads) == ("tensorflow", b"model", 1)

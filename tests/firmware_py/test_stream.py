@@ -68,7 +68,7 @@ def test_a_label_alone() -> None:
         (b'{"id": [1], "x": [0, 0, 0, 0, 0, 0]}', "id", "id: list given"),
         (b'{"x": [0, 0, 0]}', "shape", r"x: shape \[3\] given, expected \[2, 3, 1\] or 6 numbers"),
         (b'{"x": [[0, 0, 0], [0, 0, 0]]}', "shape", r"x: shape \[2, 3\] given"),
-        (b'{"x": [[0, 0], [0, 0, 0]]}', "shape", "x: a ragged list given"),
+        (b'{"x": [[0, 0], [0, 0, 0]]}', "shape", r"x: (a ragged list|shape \[2\]) given"),
         (b'{"x": 5}', "shape", r"x: shape \[\] given"),
         (b'{"x": null}', "shape", r"x: shape \[\] given"),
         (b'{"x": [0, 0, 0, 0, 0, 256]}', "values", "whole numbers from 0 to 255"),
