@@ -61,6 +61,9 @@ def chain(model: Any) -> list[Any]:
         if kind in ("Dense", "Conv2D") and layer.activation not in (keras.activations.relu, keras.activations.linear):
             name = getattr(layer.activation, "__name__", str(layer.activation))
             raise HostError(f"model {model.name}: layer {layer.name} has activation {name}, expected relu or none")
+        if kind == "Conv2D" and (layer.groups != 1 or tuple(layer.dilation_rate) != (1, 1)
+                                 or layer.data_format != "channels_last"):
+            raise HostError(f"model {model.name}: layer {layer.name} has groups, dilation or channels first, expected none of them")
     if not layers or type(layers[-1]).__name__ != "Dense" or layers[-1].activation is not keras.activations.linear:
         raise HostError(f"model {model.name}: the last layer must be a Dense without activation (logits)")
     return layers

@@ -38,11 +38,9 @@ def save_model(model: Any, path: Path, record: dict[str, Any]) -> None:
 
 def _bare(model: Any) -> Any:
     """The model without its optimiser, whose moments would treble the file."""
-    from host_tools.backend import keras
-
     if getattr(model, "optimizer", None) is None:
         return model
-    copy = keras.models.clone_model(model)
+    copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     return copy
 
