@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,10 @@ from firmware_py.chip import Chip
 from firmware_py.correction import AdaptConfig
 from firmware_py.reference import Reference
 from host_tools import console
-from host_tools.data import Dataset, load
-from host_tools.data.split import stratified
+from host_tools.data import Dataset
 from host_tools.quiet import quiet
 from host_tools.shift import Shift
 
-STREAM_SHARE = 0.45  # of all images: the stream shows each of them once, so the rest must do for training
 BEFORE_CHANGE = 0.4  # share of the stream that comes before the change
 WINDOW = 80  # images of the moving average in the picture
 
@@ -34,7 +32,7 @@ class DemoOptions:
     folder: Path
     chip_seed: int = 0
     seed: int = 0
-    shift: Shift = Shift()
+    shift: Shift = Shift(0.3, 0.5)
     adapt: AdaptConfig = AdaptConfig(horizon=400)
     sram_percent: float = 5.0
     engine: str = "auto"
@@ -60,15 +58,6 @@ class DemoResult:
     engine: str
     sram_percent: float
     sram_bytes: int
-
-
-def demo_data() -> Dataset:
-    """Digits, split so that the 'test' part is long enough for a stream."""
-    digits = load("digits")
-    x = np.concatenate([digits.x_train, digits.x_test])
-    y = np.concatenate([digits.y_train, digits.y_test])
-    train, stream = stratified(y, seed=0, test_share=STREAM_SHARE)
-    return replace(digits, name="digits-demo", x_train=x[train], y_train=y[train], x_test=x[stream], y_test=y[stream])
 
 
 def make_bundles(data: Dataset, options: DemoOptions) -> tuple[Path, Path]:

@@ -14,7 +14,7 @@ from host_tools import console
 @click.option("-o", "--output", default="rram-demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path),
               help="Folder for the networks, the bundle and the picture.")
 @click.option("--chip-seed", default=0, show_default=True, type=click.IntRange(0), help="Which chip: one draw of all its cells.")
-@click.option("--shift", default="affine:0.5,0.4", show_default=True, metavar="KIND", help="What happens to the sensor.")
+@click.option("--shift", default="affine:0.3,0.5", show_default=True, metavar="KIND", help="What happens to the sensor.")
 @click.option("--engine", default="auto", type=click.Choice(["auto", "c", "numpy"]), show_default=True, help="What computes.")
 @console.common_options
 def command(output: Path, chip_seed: int, shift: str, engine: str, seed: int, json_file: str | None) -> None:
@@ -33,9 +33,10 @@ def command(output: Path, chip_seed: int, shift: str, engine: str, seed: int, js
     start = time.monotonic()
     console.say("starting (TensorFlow takes some seconds to load)")
     from host_tools import demo
+    from host_tools.data import load
 
     options = demo.DemoOptions(output, chip_seed, seed, change, engine=engine)
-    data = demo.demo_data()
+    data = load("digits")
     bundle, plain = demo.make_bundles(data, options)
     result = demo.run_stream(data, bundle, plain, options)
     picture = output / "stream.png"
@@ -50,7 +51,7 @@ def command(output: Path, chip_seed: int, shift: str, engine: str, seed: int, js
     console.say(f"calibration took {result.calibration_s:.2f} s and no label; SRAM {result.sram_percent:.2f} % of the weights "
                 f"({result.sram_bytes:,} bytes); RRAM cells written: {result.cells_written} of {result.cells:,}")
     console.say(f"picture: {picture}; all of it took {time.monotonic() - start:.0f} s")
-    console.say(f"next: rram-edge selftest {bundle} ; rram stream --data digits | rram-edge adapt {bundle} --stream -")
+    console.say(f"next: ./run rram study {bundle} --data digits --chips 10 --plot chips.png   (ten chips instead of one)")
     console.emit_json(
         {"tracks": [{"name": n, "before": a, "after": b, "last_half": c} for n, a, b, c in demo.summary(result)],
          "change": result.change, "cells": result.cells, "cells_written": result.cells_written, "engine": result.engine,

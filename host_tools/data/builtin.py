@@ -12,13 +12,16 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 
 
 def digits() -> Dataset:
-    """1,797 images of 8x8 pixels, values 0 to 16 brought to 0 to 255; a fixed stratified split, a quarter for testing."""
+    """1,797 images of 8x8 pixels, values 0 to 16 brought to 0 to 255; a fixed stratified split, 989 for training, 808 for testing.
+
+    So many for testing because they are also what streams: a demonstration needs some hundreds that training never saw.
+    """
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     x = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     y = bunch.target.astype(np.int64)
-    train, test = stratified(y, test_share=0.25)
+    train, test = stratified(y, test_share=0.45)
     return checked("digits", "digits", {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]})
 
 
