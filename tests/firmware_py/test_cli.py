@@ -12,9 +12,10 @@ import pytest
 
 from firmware_py import Chip, c_engine
 from firmware_py.cli import build_parser, main
-from tests.firmware_py.make_bundle import Synthetic, make_bundle
+from tests.firmware_py.make_bundle import DENSE, Synthetic, contents, make_bundle, write
 
 Capture = pytest.CaptureFixture[str]
+DATA = Path(__file__).parent / "data"
 SHAPE = (8, 8, 1)
 COMMANDS = ("selftest", "predict", "calibrate", "adapt", "bench", "info")
 NUMPY = ("--engine", "numpy")
@@ -103,6 +104,20 @@ def test_read_noise_can_be_left_out(capsys: Capture, bundle: str, tmp_path: Path
     noisy = run_json(capsys, "predict", bundle, one, one, *NUMPY)["predictions"]
     assert quiet[0]["logits"] == quiet[1]["logits"]
     assert noisy[0]["logits"] != noisy[1]["logits"]
+
+
+def test_the_ideal_network_beside_the_chip(capsys: Capture, tmp_path: Path) -> None:
+    known = np.load(DATA / "tiny.npz")
+    metadata, tensors = contents(Synthetic(nodes=DENSE, input_shape=(6, 6, 1)))
+    tensors["ideal.tflite"] = np.fromfile(DATA / "tiny-float.tflite", np.uint8)
+    write(tmp_path / "b", metadata, tensors)
+    np.save(tmp_path / "x.npy", known["x"])
+    options = ("predict", str(tmp_path / "b"), str(tmp_path / "x.npy"), "--reference", *NUMPY)
+    code, _, err = run(capsys, *options)
+    if code == 2 and "no TFLite interpreter" in err:
+        pytest.skip(err)
+    found = [p["ideal"]["class"] for p in run_json(capsys, *options)["predictions"]]
+    assert found == known["logits"].argmax(axis=1).tolist()
 
 
 def test_calibrate_saves_and_predict_restores(capsys: Capture, bundle: str, tmp_path: Path) -> None:
