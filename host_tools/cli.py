@@ -7,7 +7,7 @@ import sys
 
 import click
 
-# name -> (module with a click command called `command`, one line for the list); loaded only when called, so --help is fast
+# name -> (module with a click command called `command`, one line for the list); loaded only when called: --help is fast
 COMMANDS = {
     "train": ("host_tools.commands.train", "Train the ideal network (the teacher)."),
     "distill": ("host_tools.commands.distill", "Train a student that knows the RRAM profile."),

@@ -17,8 +17,12 @@ PLAIN_INTERVAL_S = 5.0
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options every command has: --seed and --json FILE ('-' is standard output)."""
-    function = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of every draw.")(function)
-    return click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON ('-': standard output).")(function)
+    function = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of every draw.")(
+        function
+    )
+    return click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON ('-': standard output).")(
+        function
+    )
 
 
 def emit_json(result: dict[str, Any], json_file: str | None) -> None:
@@ -50,7 +54,7 @@ class Progress:
 
 @contextmanager
 def progress(label: str, total: float) -> Iterator[Progress]:
-    """A progress bar on stderr when it is a terminal, else a plain line at the start, every few seconds and at the end."""
+    """A progress bar on stderr when it is a terminal, else a plain line every few seconds and at the end."""
     if sys.stderr.isatty():
         with _bar(label, total) as bar:
             yield bar
@@ -74,8 +78,13 @@ def _bar(label: str, total: float) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-               TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with RichProgress(*columns, console=Console(stderr=True)) as rich:
         task = rich.add_task(label, total=total, note="")
         yield Progress(lambda amount, note: rich.update(task, advance=amount, note=note))

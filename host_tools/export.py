@@ -59,8 +59,8 @@ def export_bundle(
 ) -> Bundle:
     """Map `model` on pairs, choose ranges and mask on held-out training images, and write the bundle to `path`.
 
-    `ideal` is the digital network that travels as a flatbuffer. The test set is not touched. HostError for what cannot be
-    carried; the file appears whole or not at all. `tell` is called with the name of each stage.
+    `ideal` is the digital network that travels as a flatbuffer. The test set is not touched. HostError for what cannot
+    be carried; the file appears whole or not at all. `tell` is called with the name of each stage.
     """
     from host_tools.tflite import to_tflite
 
@@ -146,16 +146,14 @@ def _bare_layer(node: Node, mapped: MappedLayer) -> AnalogLayer:
     """A layer without ranges and mask yet."""
     n = len(mapped.gain)
     return AnalogLayer(
-        node=node, levels=mapped.pairs, w_step=np.float32(mapped.clip / 2048), dac_lsb=np.float32(1), adc_lsb=np.float32(1),
-        gain=mapped.gain, offset=mapped.bias, y_std=np.ones(n, np.float32), mask_indptr=np.zeros(n + 1, np.int32),
+        node=node, levels=mapped.pairs, w_step=np.float32(mapped.clip / 2048),
+        dac_lsb=np.float32(1), adc_lsb=np.float32(1), gain=mapped.gain, offset=mapped.bias, y_std=np.ones(n, np.float32), mask_indptr=np.zeros(n + 1, np.int32),
         mask_rows=np.zeros(0, np.uint16), mask_value=np.zeros(0, np.float32), mask_lr_exp=np.zeros(0, np.int8),
     )  # fmt: skip
 
 
-def _masked(
-    layer: AnalogLayer, mapped: MappedLayer, mask: npt.NDArray[np.bool_], tables: ProfileTables
-) -> AnalogLayer:
-    """Add a mask: by column, rows rising; its first values make up what levels cannot express of weights held exactly."""
+def _masked(layer: AnalogLayer, mapped: MappedLayer, mask: npt.NDArray[np.bool_], tables: ProfileTables) -> AnalogLayer:
+    """Add a mask: by column, rows rising; its first values make up what levels lack of weights held exactly."""
     cols, rows = np.nonzero(mask.T)
     variance = weight_variance(layer, tables)[rows, cols]
     value = np.zeros(len(rows), np.float32)

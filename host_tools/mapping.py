@@ -100,7 +100,13 @@ def _add(
     kind = type(layer).__name__
     if kind in ANALOG:
         out = tuple(int(n) for n in layer.output.shape[1:])
-        node: dict[str, Any] = {"op": ANALOG[kind], "name": layer.name, "in": list(shape), "out": list(out), "signed": False}
+        node: dict[str, Any] = {
+            "op": ANALOG[kind],
+            "name": layer.name,
+            "in": list(shape),
+            "out": list(out),
+            "signed": False,
+        }
         if ANALOG[kind] == "conv2d":
             node |= {"kernel": list(layer.kernel_size), "stride": list(layer.strides), "padding": layer.padding}
         network.nodes.append(node)

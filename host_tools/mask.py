@@ -18,7 +18,7 @@ CRITERIA = ("fisher-variance", "fisher", "magnitude", "random", "none")
 
 @dataclass(frozen=True)
 class MaskChoice:
-    """How to choose: criterion; SRAM in per cent of the weights (values, gains and offsets together); draws of chips."""
+    """How to choose: criterion; SRAM in per cent of the weights (values, gains, offsets together); draws of chips."""
 
     criterion: str = "fisher-variance"
     sram_percent: float = 2.34
@@ -33,7 +33,7 @@ class MaskChoice:
 
 
 def entries_for(percent: float, weights: int, columns: int) -> int:
-    """Mask entries that fit into `percent` of the weights beside a gain and an offset per column; HostError if negative."""
+    """Mask entries that fit into `percent` of the weights beside a gain and an offset a column; HostError if < 0."""
     entries = int(percent / 100 * weights + 1e-9) - 2 * columns
     if entries < 0:
         least = 200 * columns / weights

@@ -1,4 +1,4 @@
-"""Silence libraries that write to file descriptor 2 from C++: TensorFlow's start-up, LiteRT's converter and delegates."""
+"""Silence libraries that write to file descriptor 2 from C++: TensorFlow's start-up, LiteRT's converter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change of the sensor: what happens to every image from some moment on. Text form: 'affine:0.5,0.4' is x -> 0.5 x + 0.4."""
+"""A change of the sensor: what happens to every image from some moment on. 'affine:0.5,0.4' is x -> 0.5 x + 0.4."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ REPRESENTATIVE = 200  # images that fix the ranges of activations
 
 
 def to_tflite(model: Any, images: npt.NDArray[np.float32]) -> bytes:
-    """Convert a Keras model; images float32 [n, H, W, C] in [0, 1] give the ranges. HostError with the converter's reason."""
+    """Convert a Keras model; images float32 [n, H, W, C] in [0, 1] give ranges. HostError: the converter's reason."""
     import tensorflow as tf
 
     from host_tools.backend import keras

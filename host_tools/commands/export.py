@@ -14,22 +14,52 @@ from host_tools.errors import HostError
 
 @click.command(name="export", context_settings={"max_content_width": 110})
 @click.argument("network", metavar="NETWORK.keras", type=click.Path(path_type=Path))
-@click.option("--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file.")
+@click.option(
+    "--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file."
+)
 @data_options
 @click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Bundle to write.")
-@click.option("--ideal", metavar="FILE.keras", type=click.Path(path_type=Path),
-              help="Ideal network to send along [default: the teacher on record, else NETWORK itself].")
-@click.option("--macro", metavar="FILE", type=click.Path(path_type=Path),
-              help="Macro as JSON [default: 128 x 128 pairs, 8-bit DAC and ADC].")
-@click.option("--sram", default=2.34, show_default=True, metavar="PERCENT", help="SRAM values, gains and offsets, per cent of weights.")
-@click.option("--mask", default="fisher-variance", show_default=True, metavar="CRITERION",
-              help="Where SRAM values go: fisher-variance, fisher, magnitude, random, none.")
-@click.option("--vectors", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calibration images to send along.")
-@click.option("--clip", default=2.5, show_default=True, metavar="SD", type=click.FloatRange(0, min_open=True),
-              help="Plain networks only: weight of the highest level, in standard deviations.")
+@click.option(
+    "--ideal",
+    metavar="FILE.keras",
+    type=click.Path(path_type=Path),
+    help="Ideal network to send along [default: the teacher on record, else NETWORK itself].",
+)
+@click.option(
+    "--macro",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Macro as JSON [default: 128 x 128 pairs, 8-bit DAC and ADC].",
+)
+@click.option(
+    "--sram",
+    default=2.34,
+    show_default=True,
+    metavar="PERCENT",
+    help="SRAM values, gains and offsets, per cent of weights.",
+)
+@click.option(
+    "--mask",
+    default="fisher-variance",
+    show_default=True,
+    metavar="CRITERION",
+    help="Where SRAM values go: fisher-variance, fisher, magnitude, random, none.",
+)
+@click.option(
+    "--vectors", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calibration images to send along."
+)
+@click.option(
+    "--clip",
+    default=2.5,
+    show_default=True,
+    metavar="SD",
+    type=click.FloatRange(0, min_open=True),
+    help="Plain networks only: weight of the highest level, in standard deviations.",
+)
 @console.common_options
-def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None, macro: Path | None,
-            sram: float, mask: str, vectors: int, clip: float, seed: int, json_file: str | None) -> None:  # fmt: skip
+def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None,
+            macro: Path | None, sram: float, mask: str, vectors: int, clip: float, seed: int,
+            json_file: str | None) -> None:  # fmt: skip
     """Map a network on differential pairs and write the bundle that a board runs.
 
     \b
@@ -42,7 +72,9 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     from host_tools.mask import MaskChoice
     from host_tools.record import load_model, read_record, sha256
 
-    options = ExportOptions(MacroConfig.load(macro) if macro else MacroConfig(), MaskChoice(mask, sram, seed=seed), vectors, clip, seed)
+    options = ExportOptions(
+        MacroConfig.load(macro) if macro else MacroConfig(), MaskChoice(mask, sram, seed=seed), vectors, clip, seed
+    )
     if not output.name.endswith(".safetensors"):
         raise HostError(f"-o: {output} does not end in .safetensors")
     device, dataset, record = DeviceProfile.load(profile), load_from_options(data, data_dir), read_record(network)
@@ -55,7 +87,9 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     with console.progress("exporting", STAGES) as bar:
         model = load_model(network)
         digital = model if reference == network else load_model(reference)
-        bundle = export_bundle(output, model, digital, device, dataset, options, provenance, lambda stage: bar.advance(1, stage))
+        bundle = export_bundle(
+            output, model, digital, device, dataset, options, provenance, lambda stage: bar.advance(1, stage)
+        )
     result = summary(bundle)
     console.say(
         f"{output}: {output.stat().st_size:,} bytes, {result['cells']:,} cells on {result['tiles']} tiles,"
@@ -74,5 +108,7 @@ def _teacher(network: Path, record: dict[str, Any]) -> Path:
     if teacher and beside.is_file() and sha256(beside) == teacher.get("sha256"):
         return beside
     if teacher:
-        console.say(f"note: the teacher {beside} is not there or has changed; the ideal network is {network} without noise")
+        console.say(
+            f"note: the teacher {beside} is not there or has changed; the ideal network is {network} without noise"
+        )
     return network

@@ -30,11 +30,13 @@ def command(bundle: Path, seed: int, json_file: str | None) -> None:
 
 def _show(path: Path, r: dict[str, Any]) -> None:
     rows = [
-        [layer["name"], layer["op"], f"{layer['rows']} x {layer['columns']}", f"{layer['positions']}", f"{layer['cells']:,}",
-         f"{layer['tiles']}", f"{layer['mask']:,}", f"{layer['multiply_accumulates']:,}"]
+        [layer["name"], layer["op"], f"{layer['rows']} x {layer['columns']}", f"{layer['positions']}",
+         f"{layer['cells']:,}", f"{layer['tiles']}", f"{layer['mask']:,}", f"{layer['multiply_accumulates']:,}"]
         for layer in r["layers"]
     ]  # fmt: skip
-    console.table(f"{path}", ["layer", "op", "rows x columns", "positions", "cells", "tiles", "SRAM values", "MACs"], rows)
+    console.table(
+        f"{path}", ["layer", "op", "rows x columns", "positions", "cells", "tiles", "SRAM values", "MACs"], rows
+    )
     sram, macro, origin = r["sram"], r["macro"], r["provenance"]
     parts = ", ".join(f"{name} {size:,}" for name, size in sram["parts"].items())
     network = origin.get("network", {})
@@ -44,11 +46,13 @@ def _show(path: Path, r: dict[str, Any]) -> None:
         "cells": f"{r['cells']:,} ({r['weights']:,} weights as differential pairs) on {r['tiles']} tiles",
         "macro": f"{macro['rows']} x {macro['cols']} pairs a tile, {macro['rows_active']} rows an ADC conversion,"
                  f" DAC {macro['dac_bits']} bits, ADC {macro['adc_bits']} bits",
-        "SRAM": f"{sram['percent']:.2f} % of the weights (values, gains, offsets); {sram['bytes']:,} bytes in all ({parts})",
+        "SRAM": f"{sram['percent']:.2f} % of the weights (values, gains, offsets);"
+                f" {sram['bytes']:,} bytes in all ({parts})",
         "profile": f"{r['profile'].get('name')}: {r['profile'].get('description', '')}",
-        "ideal network": f"LiteRT flatbuffer, {r['ideal_tflite_bytes']:,} bytes ({origin.get('ideal', {}).get('file', '?')})",
-        "provenance": f"{origin.get('created_by', '?')}; data {origin.get('data', '?')}; network {network.get('file', '?')},"
-                      f" {record.get('kind', 'own network')}",
+        "ideal network": f"LiteRT flatbuffer, {r['ideal_tflite_bytes']:,} bytes"
+                         f" ({origin.get('ideal', {}).get('file', '?')})",
+        "provenance": f"{origin.get('created_by', '?')}; data {origin.get('data', '?')};"
+                      f" network {network.get('file', '?')}, {record.get('kind', 'own network')}",
         "digest": r["digest"],
     }  # fmt: skip
     for name, text in lines.items():

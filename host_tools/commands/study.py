@@ -12,22 +12,33 @@ from host_tools.errors import HostError
 
 @click.command(name="study", context_settings={"max_content_width": 110})
 @click.argument("bundle", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
-@click.option("--recipe", metavar="NAME", help="Train, distil and export first (kept for next time): mnist-lenet5, digits.")
+@click.option(
+    "--recipe", metavar="NAME", help="Train, distil and export first (kept for next time): mnist-lenet5, digits."
+)
 @click.option("--data", metavar="NAME", help="Data set [default with --recipe: the recipe's].")
-@click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder with the data: IDX files, an npz, or class folders of PNGs.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    type=click.Path(),
+    help="Folder with the data: IDX files, an npz, or class folders of PNGs.",
+)
 @click.option("--chips", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Number of chips.")
 @click.option("--images", type=click.IntRange(1), help="At most so many test images [default: all].")
-@click.option("--labels", default=1000, show_default=True, type=click.IntRange(0), help="Labels after the change of the input.")
+@click.option(
+    "--labels", default=1000, show_default=True, type=click.IntRange(0), help="Labels after the change of the input."
+)
 @click.option("--shift", default="affine:0.5,0.4", show_default=True, metavar="KIND", help="The change of the input.")
 @click.option("--no-read-noise", is_flag=True, help="Leave read noise out.")
-@click.option("--engine", default="auto", type=click.Choice(["auto", "c", "numpy"]), show_default=True, help="What computes.")
+@click.option(
+    "--engine", default="auto", type=click.Choice(["auto", "c", "numpy"]), show_default=True, help="What computes."
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side [default: one a core].")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where recipes keep trained networks.")
 @click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw every chip of every row.")
 @console.common_options
-def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir: str | None, chips: int, images: int | None,
-            labels: int, shift: str, no_read_noise: bool, engine: str, workers: int | None, cache: Path | None,
-            plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir: str | None, chips: int,
+            images: int | None, labels: int, shift: str, no_read_noise: bool, engine: str, workers: int | None,
+            cache: Path | None, plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
     """Measure a bundle on many chips: untouched, calibrated, after a change of the input, adapted with labels.
 
     \b
@@ -65,6 +76,7 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
     if plot:
         report.plot(plot, title, rows)
         console.say(f"picture: {plot}")
-    result = {"recipe": recipe, "bundle": str(path), "chips": chips, "images": images or len(dataset.y_test), "seed": seed,
-              "shift": str(change), "labels": labels, "rows": [row.as_json() for row in rows]}  # fmt: skip
+    result = {"recipe": recipe, "bundle": str(path), "chips": chips, "images": images or len(dataset.y_test),
+              "seed": seed, "shift": str(change), "labels": labels,
+              "rows": [row.as_json() for row in rows]}  # fmt: skip
     console.emit_json(result, json_file)

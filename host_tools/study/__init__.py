@@ -1,1 +1,1 @@
-"""Monte-Carlo over chips: what a bundle reaches on many dies, untouched, calibrated, after a change of the input, adapted."""
+"""Monte-Carlo over chips: what a bundle reaches on many dies, untouched, calibrated, after a change, adapted."""

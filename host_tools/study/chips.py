@@ -1,4 +1,4 @@
-"""One chip of a study, from untouched to adapted; and many chips side by side, with the same figures on any number of cores."""
+"""One chip of a study, from untouched to adapted; and many chips, with the same figures on any number of cores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = ("untouched", "calibrated", "shifted", "adapted")
 
 @dataclass(frozen=True)
 class ChipPlan:
-    """What is done to every chip of a study. steps: up to which of ALL. labels: learned one at a time after the change."""
+    """What is done to every chip of a study. steps: up to which of ALL. labels: learned one by one after the change."""
 
     bundle: Path
     steps: tuple[str, ...] = ALL
@@ -47,7 +47,7 @@ class StudyData:
 
 
 def measure_chip(plan: ChipPlan, data: StudyData, seed: int) -> dict[str, float]:
-    """Accuracies in per cent of chip `seed` after each step of the plan; 'clean' is the unchanged test set after adapting."""
+    """Accuracies in per cent of chip `seed` after each step; 'clean' is the unchanged test set after adapting."""
     chip = Chip(Bundle.open(plan.bundle), seed=seed, engine=plan.engine, effects=plan.effects, adapt=plan.adapt)  # type: ignore[arg-type]
 
     def accuracy(x: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> float:

@@ -1,4 +1,4 @@
-"""The trainings and exports of a recipe, kept in a cache folder: what is there for the same recipe, data and seed is not redone."""
+"""The trainings and exports of a recipe, kept in a cache folder: nothing is redone for the same recipe and seed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ def default_cache() -> Path:
 
 
 def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: ExportOptions | None = None) -> RecipeFiles:
-    """Train teacher and student of `recipe`, export student and (as the 'plain' row) teacher; each only if not in `cache`."""
+    """Train teacher and student of `recipe`, export student and (row 'plain') teacher; each only if not in `cache`."""
     options = options or ExportOptions(seed=seed)
     profile = DeviceProfile.load(recipe.profile)
     key = _key([asdict(recipe), profile.to_json(), _fingerprint(data), seed])
     folder = cache / f"{recipe.name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     exported = _key([key, asdict(options) | {"macro": options.macro.model_dump()}])
-    files = RecipeFiles(folder / "teacher.keras", folder / "student.keras",
-                        folder / f"student-{exported}.rram.safetensors", folder / f"plain-{exported}.rram.safetensors")  # fmt: skip
+    files = RecipeFiles(
+        folder / "teacher.keras",
+        folder / "student.keras",
+        folder / f"student-{exported}.rram.safetensors",
+        folder / f"plain-{exported}.rram.safetensors",
+    )
     console.say(f"trained networks are kept in {folder}")
     _train(files, recipe, data, profile, seed)
     _export(files.bundle, files.student, files.teacher, profile, data, options)

@@ -72,7 +72,9 @@ def plot(path: Path, title: str, rows: Sequence[Row]) -> None:
         jitter = np.linspace(-0.25, 0.25, len(row.values)) if len(row.values) > 1 else [0.0]
         axes.plot(row.values, np.array(jitter) + i, "o", ms=4, mfc="none", mec="#1f4e79")
         axes.plot([np.mean(row.values)] * 2, [i - 0.35, i + 0.35], "-", color="black", lw=2)
-        axes.annotate(f"{np.mean(row.values):.2f} %", (np.mean(row.values), i - 0.38), ha="center", va="bottom", fontsize=8)
+        axes.annotate(
+            f"{np.mean(row.values):.2f} %", (np.mean(row.values), i - 0.38), ha="center", va="bottom", fontsize=8
+        )
     axes.set_yticks(range(len(rows)), [TITLES[row.row] for row in rows])
     axes.invert_yaxis()
     axes.set_ylim(len(rows) - 0.4, -0.75)

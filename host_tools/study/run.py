@@ -21,7 +21,7 @@ from host_tools.study.report import Row
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """How many chips (seeds first, first + 1, ...), on how many processes; images: at most so many test images (None: all)."""
+    """How many chips (seeds first, first + 1, ...), on how many processes; images: at most so many (None: all)."""
 
     chips: int = 20
     first_seed: int = 0
@@ -53,7 +53,12 @@ def study_bundle(plan: ChipPlan, data: Dataset, options: StudyOptions) -> list[R
     with console.progress(f"{options.chips} chips", options.chips) as bar:
         chips = measure_chips(plan, arrays, options.seeds, options.workers, bar.advance)
     sram = count_sram(bundle)
-    for row, step in (("student", "untouched"), ("calibrated", "calibrated"), ("shifted", "shifted"), ("adapted", "adapted")):
+    for row, step in (
+        ("student", "untouched"),
+        ("calibrated", "calibrated"),
+        ("shifted", "shifted"),
+        ("adapted", "adapted"),
+    ):
         if step in chips[0]:
             clean = tuple(chip["clean"] for chip in chips) if step == "adapted" else None
             rows.append(Row(row, tuple(chip[step] for chip in chips), None if row == "student" else sram, clean))
