@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shorten  # what a file says may be megabytes long
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from firmware_py.errors import RramError
 from firmware_py.graph import Node, parse_graph
 
 VERSION = "1"
+MAX_STEPS = 32767  # of conductance: differences of cells are int16
+MOST = 1e9  # of scales and noise: keeps products finite in float32
 KEYS = ("format", "version", "graph", "profile", "macro", "classes", "input", "golden", "provenance", "digest")
 
 
@@ -46,7 +49,7 @@ class Macro:
 
 @dataclass(frozen=True)
 class AnalogLayer:
-    """One layer on RRAM: K rows, N columns, levels of the pair's cells uint8 [2, K, N], and where its correction starts."""
+    """One layer on RRAM: K rows, N columns, levels of the pairs uint8 [2, K, N], and where its correction starts."""
 
     node: Node
     levels: npt.NDArray[np.uint8]
@@ -141,7 +144,7 @@ class _Reader:
         classes = self._json("classes", list)
         nodes = parse_graph(self._json("graph", dict), shape, self.fail)
         if not all(isinstance(c, str) for c in classes) or len(classes) != nodes[-1].out_shape[0]:
-            raise self.fail(f"classes: {len(classes)} names given, expected {nodes[-1].out_shape[0]} (the logits)")
+            raise self.fail(f"classes: {shorten(classes)} given, expected {nodes[-1].out_shape[0]} names (the logits)")
         tables = self._tables()
         logits = self.tensor("golden.logits", "F32", (None, len(classes)))
         return Bundle(
@@ -164,15 +167,16 @@ class _Reader:
 
     def _head(self) -> None:
         if self.metadata.get("format") != "rram-edge":
-            raise self.fail(f"format: {self.metadata.get('format')!r} given, expected 'rram-edge' (not a bundle of this tool)")
+            raise self.fail(f"format: {shorten(self.metadata.get('format'))} given, expected 'rram-edge'")
         if self.metadata.get("version") != VERSION:
-            raise self.fail(f"version: {self.metadata.get('version')!r} given, expected '{VERSION}'")
+            raise self.fail(f"version: {shorten(self.metadata.get('version'))} given, expected '{VERSION}'")
         for key in KEYS:
             if key not in self.metadata:
                 raise self.fail(f"{key}: missing from the metadata")
         found = digest_of(self.metadata, {name: (self.codes[name], array) for name, array in self.tensors.items()})
-        if found != self.metadata["digest"]:
-            raise self.fail(f"digest: {found[:16]}... computed, expected {self.metadata['digest'][:16]}... (damaged file)")
+        given = self.metadata["digest"]
+        if found != given:
+            raise self.fail(f"digest: {shorten(given)} given, expected {shorten(found)} (damaged file)")
 
     def _json(self, key: str, kind: type) -> Any:
         try:
@@ -185,18 +189,20 @@ class _Reader:
 
     def _input_shape(self) -> tuple[int, ...]:
         shape = self._json("input", dict).get("shape")
-        if not isinstance(shape, list) or not all(type(n) is int and 1 <= n <= 4096 for n in shape) or not 1 <= len(shape) <= 3:
-            raise self.fail(f"input.shape: {shape} is not a list of 1 to 3 sizes")
+        if not isinstance(shape, list) or not 1 <= len(shape) <= 3:
+            raise self.fail(f"input.shape: {shorten(shape)} given, expected a list of 1 to 3 sizes")
+        if not all(type(n) is int and 1 <= n <= 4096 for n in shape):
+            raise self.fail(f"input.shape: {shorten(shape)} given, expected whole numbers from 1 to 4096")
         return tuple(shape)
 
     def _macro(self) -> Macro:
         macro = self._json("macro", dict)
         if macro.get("pairing") != "differential":
-            raise self.fail(f"macro.pairing: {macro.get('pairing')!r} given, expected 'differential'")
+            raise self.fail(f"macro.pairing: {shorten(macro.get('pairing'))} given, expected 'differential'")
         limits = {"rows": 256, "cols": 65536, "rows_active": 256, "dac_bits": 8, "adc_bits": 16}
         for key, most in limits.items():
             if type(macro.get(key)) is not int or not 1 <= macro[key] <= most:
-                raise self.fail(f"macro.{key}: {macro.get(key)!r} is not a whole number from 1 to {most}")
+                raise self.fail(f"macro.{key}: {shorten(macro.get(key))} is not a whole number from 1 to {most}")
         if macro["rows"] % macro["rows_active"]:
             raise self.fail(f"macro.rows_active: {macro['rows_active']} does not divide rows ({macro['rows']})")
         return Macro(**{key: macro[key] for key in limits})
@@ -204,11 +210,13 @@ class _Reader:
     def _golden(self) -> dict[str, Any]:
         golden: dict[str, Any] = self._json("golden", dict)
         if type(golden.get("seed")) is not int or not 0 <= golden["seed"] < 2**64:
-            raise self.fail(f"golden.seed: {golden.get('seed')!r} is not a seed from 0 to 2^64 - 1")
+            raise self.fail(f"golden.seed: {shorten(golden.get('seed'))} is not a seed from 0 to 2^64 - 1")
+        if not isinstance(golden.get("cells_sha256"), str):
+            raise self.fail(f"golden.cells_sha256: {shorten(golden.get('cells_sha256'))} given, expected text")
         return golden
 
     def tensor(self, name: str, code: str, shape: tuple[int | None, ...]) -> Any:
-        """The tensor `name`, checked against dtype code and shape (None: any length), finite, aligned and contiguous."""
+        """The tensor `name`, checked against dtype code and shape (None: any length); finite, aligned, contiguous."""
         if name not in self.tensors:
             raise self.fail(f"{name}: missing")
         array = self.tensors[name]
@@ -223,8 +231,9 @@ class _Reader:
     def _tables(self) -> ProfileTables:
         target = self.tensor("profile.target", "I32", (None,))
         count = len(target)
-        if count < 2 or np.any(np.diff(target) <= 0) or target[0] < 0:
-            raise self.fail(f"profile.target: {target.tolist()} is not a list of at least 2 increasing levels from 0")
+        if count < 2 or np.any(target[1:] <= target[:-1]) or target[0] < 0 or target[-1] > MAX_STEPS:
+            expected = f"expected at least 2 increasing levels from 0 to {MAX_STEPS}"
+            raise self.fail(f"profile.target: {shorten(target.tolist())} given, {expected}")
         tables = ProfileTables(
             quantiles=self.tensor("profile.quantiles", "I32", (count, 2, NODES)),
             target=target,
@@ -235,22 +244,32 @@ class _Reader:
             normal=self.tensor("profile.normal", "F32", (NODES,)),
         )
         for key in ("var", "read_a", "read_b"):
-            if np.any(getattr(tables, key) < 0):
-                raise self.fail(f"profile.{key}: a negative number given, expected >= 0")
+            values = getattr(tables, key)
+            if values.min() < 0 or values.max() > MOST:
+                raise self.fail(f"profile.{key}: {shorten(values.tolist())} given, expected 0 to {MOST:g}")
+        thr_low, thr_high, g_low, g_high = tables.faults.tolist()
+        if thr_low > thr_high or max(g_low, g_high) > MAX_STEPS:
+            expected = f"expected rising thresholds, then two conductances up to {MAX_STEPS}"
+            raise self.fail(f"profile.faults: {tables.faults.tolist()} given, {expected}")
         return tables
 
     def _layer(self, node: Node, levels: int) -> AnalogLayer:
         k, n = node.weights
         name = node.name
         scales = self.tensor(f"{name}.scales", "F32", (3,))
-        if np.any(scales <= 0):
-            raise self.fail(f"{name}.scales: {scales.tolist()} given, expected three numbers > 0 (w_step, dac_lsb, adc_lsb)")
+        if scales.min() < 1 / MOST or scales.max() > MOST:
+            expected = f"expected w_step, dac_lsb, adc_lsb from {1 / MOST:g} to {MOST:g}"
+            raise self.fail(f"{name}.scales: {scales.tolist()} given, {expected}")
         level = self.tensor(f"{name}.levels", "U8", (2, k, n))
         if level.max(initial=0) >= levels:
             raise self.fail(f"{name}.levels: level {level.max()} given, the profile has 0..{levels - 1}")
         indptr, rows = self._mask(name, k, n)
-        layer = AnalogLayer(
-            node, level, *scales,
+        return AnalogLayer(
+            node=node,
+            levels=level,
+            w_step=scales[0],
+            dac_lsb=scales[1],
+            adc_lsb=scales[2],
             gain=self.tensor(f"{name}.gain", "F32", (n,)),
             offset=self.tensor(f"{name}.offset", "F32", (n,)),
             y_std=self.tensor(f"{name}.y_std", "F32", (n,)),
@@ -258,13 +277,12 @@ class _Reader:
             mask_rows=rows,
             mask_value=self.tensor(f"{name}.mask.value", "F32", (len(rows),)),
             mask_lr_exp=self.tensor(f"{name}.mask.lr_exp", "I8", (len(rows),)),
-        )  # fmt: skip
-        return layer
+        )
 
     def _mask(self, name: str, k: int, n: int) -> tuple[Any, Any]:
         indptr = self.tensor(f"{name}.mask.indptr", "I32", (n + 1,))
         rows = self.tensor(f"{name}.mask.rows", "U16", (None,))
-        if indptr[0] != 0 or np.any(np.diff(indptr) < 0) or indptr[-1] != len(rows):
+        if indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]) or indptr[-1] != len(rows):
             raise self.fail(f"{name}.mask.indptr: does not rise from 0 to {len(rows)}, the number of mask entries")
         if len(rows) and rows.max() >= k:
             raise self.fail(f"{name}.mask.rows: row {rows.max()} given, the layer has rows 0..{k - 1}")

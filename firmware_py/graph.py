@@ -1,10 +1,11 @@
-"""The network as a chain of nodes: parsing with shape checks, and the digital operators between analog layers (NumPy)."""
+"""The network as a chain of nodes: parsing with shape checks, and the digital operators between analog layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from reprlib import repr as shorten  # what a file says may be megabytes long
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ Op = Literal["conv2d", "dense", "relu", "maxpool2d", "flatten"]
 
 @dataclass(frozen=True)
 class Node:
-    """One step of the chain. Shapes without batch; `layer` is the index of the analog layer, -1 for digital operators."""
+    """One step of the chain. Shapes without batch; `layer` counts analog layers from 0, -1 for digital operators."""
 
     op: Op
     in_shape: tuple[int, ...]
@@ -49,27 +50,32 @@ def parse_graph(document: Any, input_shape: tuple[int, ...], fail: Callable[[str
     for i, item in enumerate(items):
         where = f"graph: nodes[{i}]"
         op = item.get("op") if isinstance(item, dict) else None
-        if op not in PARSERS:
-            raise fail(f"{where}.op: {op!r} is not one of {', '.join(PARSERS)}")
+        if not isinstance(op, str) or op not in PARSERS:
+            raise fail(f"{where}.op: {shorten(op)} is not one of {', '.join(PARSERS)}")
+        if item.get("in", list(shape)) != list(shape):
+            raise fail(f"{where}.in: {shorten(item['in'])} given, expected {list(shape)}")
         try:
             node = PARSERS[op](item, shape, layers)
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            raise fail(f"{where} ({op}): {error.args[0]} is missing") from None
+        except (TypeError, ValueError) as error:
             raise fail(f"{where} ({op}): {error}; its input has shape {list(shape)}") from None
         nodes.append(node)
         shape, layers = node.out_shape, layers + (node.layer >= 0)
     if nodes[-1].layer < 0 or len(shape) != 1:
-        raise fail(f"graph: the last node is {nodes[-1].op} with output {list(shape)}, expected a dense layer giving logits")
+        given = f"{nodes[-1].op} with output {list(shape)}"
+        raise fail(f"graph: the last node is {given}, expected a dense layer giving logits")
     names = [node.name for node in nodes if node.layer >= 0]
     if len(set(names)) != len(names) or layers > 255:
-        raise fail(f"graph: analog layers {names}: expected at most 255 with different names")
+        raise fail(f"graph: {layers} analog layers {shorten(names)}: expected at most 255 with different names")
     return tuple(nodes)
 
 
 def _pair(item: dict[str, Any], key: str) -> tuple[int, int]:
-    a, b = item[key]
-    if not (type(a) is int and type(b) is int and 1 <= a <= 4096 and 1 <= b <= 4096):
-        raise ValueError(f"{key} {item[key]} is not two whole numbers from 1 to 4096")
-    return a, b
+    pair = item[key]
+    fits = isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and 1 <= n <= 4096 for n in pair)
+    _expect(fits, f"{key} {shorten(pair)} is not two whole numbers from 1 to 4096")
+    return pair[0], pair[1]
 
 
 def _expect(condition: bool, text: str) -> None:
@@ -78,21 +84,24 @@ def _expect(condition: bool, text: str) -> None:
 
 
 def _common(item: dict[str, Any]) -> dict[str, Any]:
-    _expect(isinstance(item.get("name"), str) and 0 < len(item["name"]) <= 64, f"name {item.get('name')!r} is no short text")
-    _expect(isinstance(item.get("signed", False), bool), "signed is not true or false")
-    return {"name": item["name"], "signed": item.get("signed", False)}
+    name, signed = item["name"], item.get("signed", False)
+    short = isinstance(name, str) and 0 < len(name) <= 64 and name.isprintable()
+    _expect(short, f"name {shorten(name)} is not 1 to 64 printable characters")
+    _expect(isinstance(signed, bool), f"signed {shorten(signed)} is not true or false")
+    return {"name": name, "signed": signed}
 
 
 def _channels(item: dict[str, Any]) -> int:
-    n = item["out"][-1]
-    _expect(type(n) is int and 1 <= n <= 65535, f"out {item['out']} does not end in 1 to 65535 channels")
-    return int(n)
+    out = item["out"]
+    fits = isinstance(out, list) and len(out) > 0 and type(out[-1]) is int and 1 <= out[-1] <= 65535
+    _expect(fits, f"out {shorten(out)} does not end in 1 to 65535 channels")
+    return int(out[-1])
 
 
 def _conv2d(item: dict[str, Any], shape: tuple[int, ...], layer: int) -> Node:
     _expect(len(shape) == 3, "a convolution needs height, width and channels")
     kernel, stride, padding = _pair(item, "kernel"), _pair(item, "stride"), item["padding"]
-    _expect(padding in ("same", "valid"), f"padding {padding!r} is not 'same' or 'valid'")
+    _expect(padding in ("same", "valid"), f"padding {shorten(padding)} is not 'same' or 'valid'")
     out, pad = [], []
     for size, width, step in zip(shape, kernel, stride, strict=False):
         if padding == "same":
@@ -104,7 +113,7 @@ def _conv2d(item: dict[str, Any], shape: tuple[int, ...], layer: int) -> Node:
             pad.append(0)
         out.append(count)
     out_shape = (out[0], out[1], _channels(item))
-    _expect(list(item["out"]) == list(out_shape), f"out {item['out']}, computed {list(out_shape)}")
+    _expect(item["out"] == list(out_shape), f"out {shorten(item['out'])} given, expected {list(out_shape)}")
     _expect(kernel[0] * kernel[1] * shape[2] <= 65535, "more than 65535 rows")
     return Node("conv2d", shape, out_shape, layer, kernel=kernel, stride=stride, pad=(pad[0], pad[1]), **_common(item))
 
@@ -112,7 +121,9 @@ def _conv2d(item: dict[str, Any], shape: tuple[int, ...], layer: int) -> Node:
 def _dense(item: dict[str, Any], shape: tuple[int, ...], layer: int) -> Node:
     _expect(len(shape) == 1, "a dense layer needs a flat input")
     _expect(shape[0] <= 65535, "more than 65535 rows")
-    return Node("dense", shape, (_channels(item),), layer, **_common(item))
+    out_shape = (_channels(item),)
+    _expect(item["out"] == list(out_shape), f"out {shorten(item['out'])} given, expected one number")
+    return Node("dense", shape, out_shape, layer, **_common(item))
 
 
 def _maxpool2d(item: dict[str, Any], shape: tuple[int, ...], layer: int) -> Node:
@@ -141,7 +152,7 @@ PARSERS: dict[str, Callable[[dict[str, Any], tuple[int, ...], int], Node]] = {
 
 
 def windows(x: npt.NDArray[Any], node: Node) -> npt.NDArray[Any]:
-    """All windows of a conv2d or maxpool2d: x [n, H, W, C] -> view [n, out H, out W, kernel H, kernel W, C], padded by 0."""
+    """All windows of a conv2d or maxpool2d, padded by 0: x [n, H, W, C] -> [n, out H, out W, kernel H, kernel W, C]."""
     (kh, kw), (sh, sw), (top, left) = node.kernel, node.stride, node.pad
     oh, ow = node.out_shape[:2]
     bottom = max((oh - 1) * sh + kh - x.shape[1] - top, 0)
