@@ -1,7 +1,7 @@
-"""Label-free calibration: fit gain, offset and mask values of each column so that the chip's layer gives the ideal output.
+"""Label-free calibration: fits gain, offset and mask values, so that each layer on the chip gives the ideal output.
 
-Layers in order, closed form. Per column j, over stored vectors and positions (weight w), with u the column's own noisy output,
-x the layer's input at the mask, y* the ideal network's output (Bayesian least squares; recipe of docs/calibration.md, step 5):
+Layers in order, closed form (Bayesian least squares, docs/calibration.md). Per column j, over stored vectors and
+positions (weight w), u the column's own noisy output, x the layer's input at the mask, y* the ideal network's output:
 
     minimise  sum w (y* - g u - o - sum_i d_i x_i)^2
               + r [ (g / g0 - 1)^2 / 0.3^2 + (o - o0)^2 / (0.3^2 var y*) + sum_i (d_i - d0_i)^2 / (g0^2 Var_i) ]
@@ -51,7 +51,9 @@ class CalibrationReport:
     layers: tuple[LayerReport, ...]
 
 
-def calibrate(bundle: Bundle, engine: Engine, layers: tuple[LayerCorrection, ...], x: F32, read: int) -> CalibrationReport:
+def calibrate(
+    bundle: Bundle, engine: Engine, layers: tuple[LayerCorrection, ...], x: F32, read: int
+) -> CalibrationReport:
     """Calibrate all layers in place on unlabelled images x [n, *input_shape]; image i uses read counter `read` + i."""
     targets = ideal_activations(bundle, x)
     a, reports = x, []
@@ -89,9 +91,8 @@ def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, 
         g0 = float(layer.gain[j])
         remaining = g0**2 * (power[:, j].sum() * (1 + KEPT_SHARE) - power[rows, j].sum())
         start = np.concatenate([[g0, float(layer.offset[j])], layer.mask_value[entries]])
-        spread = np.concatenate(
-            [[(PRIOR_GAIN * g0) ** 2, PRIOR_OFFSET**2 * float(y[:, j].var())], g0**2 * variance[rows, j]]
-        )
+        both = [(PRIOR_GAIN * g0) ** 2, PRIOR_OFFSET**2 * float(y[:, j].var())]
+        spread = np.concatenate([both, g0**2 * variance[rows, j]])
         design = np.concatenate([u[:, j : j + 1], np.ones((n * p, 1)), x[:, rows]], axis=1)
         solved = _ridge(design, y[:, j], weight, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12))
         correction.gain[j], correction.offset[j] = solved[:2]
@@ -101,8 +102,7 @@ def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, 
 def _ridge(design: F64, y: F64, weight: float, start: F64, penalty: F64) -> F64:
     """Minimise weight * |y - design t|^2 + sum penalty (t - start)^2; design [rows, unknowns] -> t [unknowns]."""
     normal = weight * design.T @ design + np.diag(penalty)
-    solution: F64 = np.linalg.solve(normal, weight * design.T @ y + penalty * start)
-    return solution
+    return np.linalg.solve(normal, weight * design.T @ y + penalty * start).astype(np.float64)
 
 
 def pair_variance(bundle: Bundle, layer: AnalogLayer) -> F64:

@@ -1,4 +1,4 @@
-"""The cells of a chip: one draw of every conductance from the profile's tables, and the read noise that comes with it."""
+"""The cells of a chip: one draw of every conductance from the profile's tables, and the read noise of each cell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from firmware_py.draws import Purpose, quantile_cells, words
 
 @dataclass(frozen=True)
 class Effects:
-    """Which inaccuracies the chip has. programming: spread of the cells and stuck-at faults; read_noise: at every read."""
+    """Which inaccuracies the chip has. programming: spread of the cells, stuck-at faults; read_noise: at every read."""
 
     programming: bool = True
     read_noise: bool = True

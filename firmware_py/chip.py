@@ -50,13 +50,15 @@ class Chip:
         effects: Effects | None = None,
         adapt: AdaptConfig | None = None,
     ) -> None:
+        if not _whole(seed):
+            raise RramError(f"chip: seed: {seed!r} is not a whole number")
         if not 0 <= seed < 2**64:
             raise RramError(f"chip: seed: {seed} is not from 0 to 2^64 - 1")
-        self.bundle, self.seed, self.adapt = bundle, seed, adapt or AdaptConfig()
+        self.bundle, self.seed, self.adapt = bundle, int(seed), adapt or AdaptConfig()
         self.effects = effects or Effects()
         self.correction: Correction = initial_correction(bundle)
         self.sram: SramCount = count_sram(bundle)
-        self.engine: Engine = _engine(engine)(bundle, seed, self.effects, self.correction)
+        self.engine: Engine = _engine(engine)(bundle, self.seed, self.effects, self.correction)
 
     @staticmethod
     def open(path: str | Path, **options: Any) -> Chip:
@@ -69,11 +71,13 @@ class Chip:
 
     def logits_one(self, x: npt.NDArray[Any]) -> F32:
         """Logits [classes] of one image."""
-        return self.logits_many(x[None] if isinstance(x, np.ndarray) else np.asarray(x)[None])[0]
+        logits: F32 = self.logits_many(_array(x)[None])[0]
+        return logits
 
     def predict_many(self, x: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Classes [n] of images [n, *input_shape]; the same as n times predict_one."""
-        return self.logits_many(x).argmax(axis=1)
+        classes: npt.NDArray[np.int64] = self.logits_many(x).argmax(axis=1).astype(np.int64)
+        return classes
 
     def logits_many(self, x: npt.NDArray[Any]) -> F32:
         """Logits [n, classes] of images [n, *input_shape]."""
@@ -85,9 +89,9 @@ class Chip:
     def learn_one(self, x: npt.NDArray[Any], label: int) -> int:
         """Learn one labelled image by changing the SRAM correction; returns the class predicted before learning."""
         classes = len(self.bundle.classes)
-        if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < classes:
+        if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
-        image = self._images(np.asarray(x)[None])[0]
+        image = self._images(_array(x)[None])[0]
         logits = self.engine.learn(image, int(label), self.correction.read, self.correction.step, self.adapt)
         self.correction.read += 1
         self.correction.step += 1
@@ -107,7 +111,7 @@ class Chip:
         return save_state(folder, StateHeader(self.bundle.digest, self.seed), self.correction.arrays(self.bundle))
 
     def restore(self, folder: str | Path) -> StateInfo | None:
-        """Take the newest valid state of `folder` over; None if there is none. RramError if it belongs to another chip."""
+        """Take over the newest valid state of `folder`; None if there is none. RramError if it is another chip's."""
         found = load_state(folder, self.bundle.digest, self.seed)
         if found is None:
             return None
@@ -130,16 +134,28 @@ class Chip:
         return np.ascontiguousarray(x, np.float32)
 
 
+def _whole(number: Any) -> bool:
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+
+
+def _array(x: Any) -> npt.NDArray[Any]:
+    """One image as an array; lists of numbers are welcome."""
+    try:
+        return np.asarray(x)
+    except ValueError:  # rows of unequal length
+        raise RramError(f"image: {type(x).__name__} that is no array given, expected numbers in rows") from None
+
+
 def _engine(name: str) -> Any:
     """The engine's class by name; 'auto' takes the C core where it is built, else NumPy."""
     if name not in ("auto", "c", "numpy"):
         raise RramError(f"engine: {name!r} is not one of auto, c, numpy")
     if name == "numpy":
         return NumpyEngine
-    from firmware_py import c_engine
+    from firmware_py.c_engine import CEngine, available
 
-    if c_engine.available():
-        return c_engine.CEngine
+    if available():
+        return CEngine
     if name == "c":
         raise RramError("engine: the C core is not built; run: python -m firmware_py.build_core (needs a C compiler)")
     return NumpyEngine

@@ -40,7 +40,7 @@ class AdaptConfig:
 
 @dataclass(frozen=True)
 class LayerCorrection:
-    """SRAM of one layer: gain [N], offset [N], value [entries of the mask], ms [3] (RMS per group); engines write in place."""
+    """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group). Engines write in place."""
 
     gain: F32
     offset: F32
@@ -66,7 +66,7 @@ class Correction:
         return out
 
     def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
-        """Take saved arrays over, in place; RramError names an array that is missing, of another shape, or not finite."""
+        """Take saved arrays over, in place; RramError names one that is missing, of another shape, or not finite."""
         mine = self.arrays(bundle)
         for name, target in mine.items():
             given = arrays.get(name)
@@ -89,7 +89,7 @@ def initial_correction(bundle: Bundle) -> Correction:
 
 @dataclass(frozen=True)
 class SramCount:
-    """What the correction costs. percent = (values + gains + offsets) / weights; bytes count indices and optimiser too."""
+    """What the correction costs. percent: values, gains and offsets per weight; bytes: indices and optimiser too."""
 
     values: int
     gains: int
@@ -100,7 +100,7 @@ class SramCount:
 
 
 def count_sram(bundle: Bundle) -> SramCount:
-    """Count the SRAM of `bundle`'s correction: float32 numbers, uint16 rows, int32 column starts, float64 RMS per group."""
+    """Count the SRAM of a correction: float32 numbers, uint16 rows, int32 column starts, float64 RMS per group."""
     values = sum(spec.mask_rows.size for spec in bundle.layers)
     columns = sum(spec.n for spec in bundle.layers)
     weights = sum(spec.k * spec.n for spec in bundle.layers)

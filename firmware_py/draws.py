@@ -1,7 +1,7 @@
 """Counter-based draws: every random number is a function of (seed, purpose, layer, element, read), never of a state.
 
-Generator: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). The octave grid that turns
-a word into a quantile is described in docs/numerics.md, section 2.
+Generator: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). The octave grid that
+turns a word into a quantile is described in docs/numerics.md, section 2.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def philox4x32(counter: tuple[U32 | int, U32 | int, U32 | int, U32 | int], key: 
     k0, k1 = key
     for _ in range(10):
         p0, p1 = c0 * _M0, c2 * _M1
-        c0, c1, c2, c3 = (p1 >> _SHIFT) ^ c1 ^ np.uint64(k0), p1 & _MASK, (p0 >> _SHIFT) ^ c3 ^ np.uint64(k1), p0 & _MASK
+        c0, c2 = (p1 >> _SHIFT) ^ c1 ^ np.uint64(k0), (p0 >> _SHIFT) ^ c3 ^ np.uint64(k1)
+        c1, c3 = p1 & _MASK, p0 & _MASK
         k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
     return [word.astype(np.uint32) for word in (c0, c1, c2, c3)]
 
@@ -50,7 +51,7 @@ def words(seed: int, purpose: Purpose, layer: int, count: int, read: int = 0) ->
 
 
 def octave(word: U32) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Split words into (upper half?, node index 0..512, 18-bit fraction) of the octave grid; all of the words' shape."""
+    """Split words into (upper half?, node index 0..512, 18-bit fraction) of the octave grid, of the words' shape."""
     upper = (word >> np.uint32(31)).astype(bool)
     r = (word & np.uint32(0x7FFFFFFF)) >> np.uint32(7)
     bits = r.astype(np.float32).view(np.uint32).astype(np.int64)  # exact: r has 24 bits
@@ -60,16 +61,15 @@ def octave(word: U32) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt
     return upper, index, fraction
 
 
-def quantile_cells(
-    word: U32, level: npt.NDArray[np.uint8], quantiles: npt.NDArray[np.int32]
-) -> npt.NDArray[np.int32]:
+def quantile_cells(word: U32, level: npt.NDArray[np.uint8], quantiles: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Conductances in G steps of cells of `level` [...] drawn by `word` [...] from tables [levels, 2, NODES]."""
     upper, index, fraction = octave(word)
     flat = quantiles.astype(np.int64).reshape(-1)
     base = (level.astype(np.int64) * 2 + upper) * NODES + index
     low = flat[base]
     value = low + ((flat[base + 1] - low) * fraction >> 18)
-    return np.clip((value + 128) >> 8, 0, 32767).astype(np.int32)
+    steps: npt.NDArray[np.int32] = np.clip((value + 128) >> 8, 0, 32767).astype(np.int32)
+    return steps
 
 
 def normals(word: U32, table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

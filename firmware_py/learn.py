@@ -1,6 +1,7 @@
-"""One label, one step: the backward pass that a chip can do, and the update of the correction (docs/numerics.md, section 5).
+"""One label, one step: the backward pass that a chip can do, and the update of the correction.
 
-Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers.
+Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers
+(docs/numerics.md, section 5).
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
         inputs.append(a)
         a, trace = engine.forward(node, a, read)
         traces.append(trace)
-    logits = a[0]
+    logits: F32 = a[0]
     outputs = [*inputs[1:], a]
-    delta: F32 | None = softmax_error(logits, label)[None]
+    delta = softmax_error(logits, label)[None]
     updates = []
     for i in reversed(range(len(nodes))):
         node, trace = nodes[i], traces[i]
@@ -63,7 +64,7 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
 def softmax_error(logits: F32, label: int) -> F32:
     """dLoss/dlogits of the cross-entropy: softmax - onehot, float32 [classes]."""
     e = np.exp(logits.astype(np.float64) - float(logits.max()))
-    p = (e / np.cumsum(e)[-1]).astype(np.float32)  # cumsum adds in order, as the C core does
+    p: F32 = (e / np.cumsum(e)[-1]).astype(np.float32)  # cumsum adds in order, as the C core does
     p[label] -= np.float32(1)
     return p
 
@@ -116,9 +117,8 @@ def input_index(node: Node) -> npt.NDArray[np.int64]:
     return np.where(flat < 0, size, flat)
 
 
-def digital_backward(node: Node, x: F32, y: F32, delta: F32 | None) -> F32:
+def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
     """dLoss/dinput of a digital operator from its input x, output y and dLoss/doutput."""
-    assert delta is not None
     delta = delta.reshape(node.out_shape)
     if node.op == "relu":
         return np.where(y > 0, delta, np.float32(0))

@@ -1,4 +1,4 @@
-"""The NumPy engine: the oracle that docs/numerics.md describes, written to be read; the C core must agree bit for bit."""
+"""The NumPy engine: the oracle that docs/numerics.md describes, written to be read. The C core agrees bit for bit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNK = 64  # images computed together; bounds the memory of im2col
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What learning needs of a layer's forward pass: DAC codes [n, P, K] (float64 holding integers) and sums [n, P, N]."""
+    """What learning needs of a forward pass: DAC codes [n, P, K] (integers in float64), sums of ADC codes [n, P, N]."""
 
     codes: F64
     s: npt.NDArray[np.int32]
@@ -115,7 +115,7 @@ def correct(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace) 
 
 
 def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
-    """Outputs y* of each analog layer, [n, *out_shape] float32, with every effect off: the levels' targets, no converters."""
+    """Outputs y* [n, *out_shape] float32 of each analog layer with every effect off: levels' targets, no converters."""
     a, out = x.astype(np.float32), []
     for node in bundle.nodes:
         if node.layer < 0:
@@ -132,7 +132,8 @@ def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
 def ideal_weights(bundle: Bundle, layer: AnalogLayer) -> F32:
     """Weights [K, N] that the levels stand for, without the column gains."""
     g = bundle.tables.target[layer.levels]
-    return ((g[0] - g[1]) * float(layer.w_step)).astype(np.float32)
+    weights: F32 = ((g[0] - g[1]) * float(layer.w_step)).astype(np.float32)
+    return weights
 
 
 def mask_matrix(layer: AnalogLayer, value: F32 | None = None) -> F32:
