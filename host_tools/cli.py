@@ -16,7 +16,7 @@ COMMANDS = {
     "study": ("host_tools.commands.study", "Measure accuracy over many chips."),
     "flash": ("host_tools.commands.flash", "Put runtime and bundle on a board (ssh) or in a folder."),
     "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
-    "profile": ("host_tools.commands.profile", "Show, list and check noise profiles."),
+    "profile": ("host_tools.commands.profile", "List and show noise profiles, print their JSON Schema."),
     "demo": ("host_tools.commands.demo", "The whole way in one go, on an embedded data set."),
 }
 
