@@ -17,7 +17,8 @@ class Affine:
     shift_px: float = 2.0
 
     def matrices(self, rng: np.random.Generator, n: int, height: int, width: int) -> NDArray[np.float32]:
-        """[n, 8]: from an output pixel (x, y) to the input pixel (a0 x + a1 y + a2, a3 x + a4 y + a5), about the centre."""
+        """[n, 8]: from an output pixel (x, y) to the input pixel (a0 x + a1 y + a2, a3 x + a4 y + a5), about the
+        centre."""
         angle = np.deg2rad(rng.uniform(-self.rotate_deg, self.rotate_deg, n))
         scale = 1.0 / rng.uniform(1 - self.scale, 1 + self.scale, n)
         dx, dy = rng.uniform(-self.shift_px, self.shift_px, (2, n))
@@ -32,5 +33,7 @@ class Affine:
         from host_tools.backend import keras
 
         matrices = self.matrices(rng, len(x), *x.shape[1:3])
-        moved = keras.ops.image.affine_transform(x, matrices, interpolation="bilinear", fill_mode="constant", fill_value=0.0)
+        moved = keras.ops.image.affine_transform(
+            x, matrices, interpolation="bilinear", fill_mode="constant", fill_value=0.0
+        )
         return keras.ops.convert_to_numpy(moved)

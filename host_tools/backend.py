@@ -1,4 +1,5 @@
-"""Importing this module loads Keras (on TensorFlow unless KERAS_BACKEND says otherwise), quietly. It takes seconds: import it late.
+"""Importing this module loads Keras (on TensorFlow unless KERAS_BACKEND says otherwise), quietly. It takes seconds:
+import it late.
 
 Every module of the workstation that needs Keras takes it from here: `from host_tools.backend import keras`.
 """
@@ -16,6 +17,6 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)
 from host_tools.quiet import quiet  # noqa: E402
 
 with quiet():  # and chatter from before TensorFlow reads those variables
-    import keras  # noqa: E402  (the variables above must be set before)
+    import keras
 
 __all__ = ["keras"]

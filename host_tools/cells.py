@@ -1,7 +1,9 @@
-"""Fresh cells for training: a table of differential pairs drawn from a profile, so that a draw is one random index and one look-up.
+"""Fresh cells for training: a table of differential pairs drawn from a profile, so that a draw is one random index
+and one look-up.
 
-Any profile will do, whatever its distribution: the table is filled from the profile's compiled quantiles (docs/numerics.md).
-A weight at signed level k = -(L-1)..(L-1) is the pair (level k, level 0), or (level 0, level -k) when k is negative.
+Any profile will do, whatever its distribution: the table is filled from the profile's compiled quantiles
+(docs/numerics.md). A weight at signed level k = -(L-1)..(L-1) is the pair (level k, level 0), or (level 0, level -k)
+when k is negative.
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ from device_models.compile import MAX_STEPS, TABLE_UNIT, CompiledProfile, compil
 from device_models.octave import node_probabilities
 from device_models.profile import DeviceProfile
 
-
 PAIRS = 1 << 14
 
 
 @dataclass(frozen=True)
 class PairTable:
-    """`draws` float32 [2L-1, PAIRS]: conductance differences in units of G_max - G_min, row k + L - 1 for signed level k.
+    """`draws` float32 [2L-1, PAIRS]: conductance differences in units of G_max - G_min, row k + L - 1 for signed
+    level k.
 
-    `values` float32 [L]: the exact value of levels 0..L-1 in that unit, from 0 to 1. `borders` are the midpoints between them.
+    `values` float32 [L]: the exact value of levels 0..L-1 in that unit, from 0 to 1. `borders` are the midpoints
+    between them.
     """
 
     draws: NDArray[np.float32]
@@ -63,7 +66,8 @@ def _table(document: str) -> PairTable:
 
 
 def _cells(compiled: CompiledProfile, level: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """PAIRS cells of one level in G steps: one from each of PAIRS equal shares of probability, in random order; some are stuck."""
+    """PAIRS cells of one level in G steps: one from each of PAIRS equal shares of probability, in random order; some
+    are stuck."""
     p = node_probabilities()
     lower, upper = compiled.quantiles[level] / TABLE_UNIT
     share = (np.arange(PAIRS) + 0.5) / PAIRS

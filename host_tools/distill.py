@@ -35,7 +35,8 @@ class Pair(keras.Model):  # type: ignore[misc]
 
 
 class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]
-    """(1 - kd) cross-entropy + kd T^2 KL(teacher || student), both softened by T (Hinton, 2015). y_pred is a Pair's output."""
+    """(1 - kd) cross-entropy + kd T^2 KL(teacher || student), both softened by T (Hinton, 2015). y_pred is a Pair's
+    output."""
 
     def __init__(self, kd: float, temperature: float) -> None:
         super().__init__(name="distillation")
@@ -49,12 +50,16 @@ class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]
         return (1 - self.kd) * hard + self.kd * t * t * soft
 
 
-def distill(data: Dataset, teacher: Any, profile: DeviceProfile, recipe: StudentRecipe, seed: int,
-            advance: Advance) -> tuple[Any, dict[str, Any]]:
-    """A student for `profile` and its record. `advance` is called with a total of recipe.epochs. loop.Diverged: no finite loss."""
+def distill(
+    data: Dataset, teacher: Any, profile: DeviceProfile, recipe: StudentRecipe, seed: int, advance: Advance
+) -> tuple[Any, dict[str, Any]]:
+    """A student for `profile` and its record. `advance` is called with a total of recipe.epochs. loop.Diverged: no
+    finite loss."""
     if tuple(teacher.input_shape[1:]) != data.shape or teacher.output_shape[-1] != len(data.classes):
-        raise HostError(f"--teacher: takes {tuple(teacher.input_shape[1:])} to {teacher.output_shape[-1]} classes, "
-                        f"expected {data.shape} to {len(data.classes)} as data set {data.name}")
+        raise HostError(
+            f"--teacher: takes {tuple(teacher.input_shape[1:])} to {teacher.output_shape[-1]} classes, "
+            f"expected {data.shape} to {len(data.classes)} as data set {data.name}"
+        )
     rest, x_valid, y_valid = data.validation()
     draws = max(1, min(recipe.batch, len(rest.y_train)) // recipe.group)
     batch = draws * min(recipe.group, len(rest.y_train))
@@ -62,13 +67,30 @@ def distill(data: Dataset, teacher: Any, profile: DeviceProfile, recipe: Student
     pair = Pair(student, teacher)
     rate = OneCycle(recipe.peak, recipe.epochs * (len(rest.y_train) // batch))
     pair.compile(optimizer=keras.optimizers.Adam(rate), loss=DistillationLoss(recipe.kd, recipe.temperature))
-    fit(pair, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance, ema=recipe.ema)
+    fit(
+        pair,
+        rest,
+        epochs=recipe.epochs,
+        batch=batch,
+        augment=recipe.augment,
+        seed=seed,
+        advance=advance,
+        ema=recipe.ema,
+    )
     clean = plain_copy(student)
     chips = []
     rng = np.random.default_rng(seed)
-    record = {"kind": "student", "data": data.name, "classes": list(data.classes), "seed": seed, "recipe": asdict(recipe),
-              "model": student.name, "profile": profile.name, "validation_accuracy": accuracy(clean, x_valid, y_valid),
-              "validation_images": len(y_valid)}
+    record = {
+        "kind": "student",
+        "data": data.name,
+        "classes": list(data.classes),
+        "seed": seed,
+        "recipe": asdict(recipe),
+        "model": student.name,
+        "profile": profile.name,
+        "validation_accuracy": accuracy(clean, x_valid, y_valid),
+        "validation_images": len(y_valid),
+    }
     for _ in range(VALIDATION_CHIPS):
         load_chip(clean, student, rng)
         chips.append(accuracy(clean, x_valid, y_valid))

@@ -1,9 +1,13 @@
-"""Keras layers whose weights sit on differential RRAM pairs: `RRAMDense` and `RRAMConv2D`. Importing this registers them with Keras.
+"""Keras layers whose weights sit on differential RRAM pairs: `RRAMDense` and `RRAMConv2D`. Importing this registers
+them with Keras.
 
-Training: the latent weight is brought to its level and replaced by a freshly drawn pair; the batch falls into `draws` groups, and
-each group sees cells of its own. The gradient goes straight through (Bengio 2013). Inference: the levels' exact values, no noise.
+Training: the latent weight is brought to its level and replaced by a freshly drawn pair; the batch falls into `draws`
+groups, and each group sees cells of its own. The gradient goes straight through (Bengio 2013). Inference: the levels'
+exact values, no noise.
 
-    y = gain * (x . W) + bias        W in units of weight: a pair at signed level k stands for w_clip * value[|k|] * sign(k)
+    y = gain * (x . W) + bias
+
+W is in units of weight: a pair at signed level k stands for w_clip * value[|k|] * sign(k).
 """
 
 from __future__ import annotations
@@ -36,30 +40,43 @@ class ClampTo(keras.constraints.Constraint):  # type: ignore[misc]
 class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
     """What both layers share: latent weights, levels, draws, a gain and a bias per column.
 
-    profile: a DeviceProfile as JSON types. w_clip: the weight of the outermost level. draws: groups of a training batch, each with
-    its own cells; the batch must be a multiple. seed: of the draws. exact_share: share of the draws in which the weights
-    under `exact_mask` are taken as exact (correction values stand there on the board); the mask starts empty.
+    profile: a DeviceProfile as JSON types. w_clip: the weight of the outermost level. draws: groups of a training
+    batch, each with its own cells; the batch must be a multiple. seed: of the draws. exact_share: share of the draws
+    in which the weights under `exact_mask` are taken as exact (correction values stand there on the board); the mask
+    starts empty.
     """
 
-    def __init__(self, profile: dict[str, Any], w_clip: float, draws: int = 1, seed: int = 0, exact_share: float = 0.0,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        profile: dict[str, Any],
+        w_clip: float,
+        draws: int = 1,
+        seed: int = 0,
+        exact_share: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.profile, self.w_clip, self.draws, self.seed, self.exact_share = profile, float(w_clip), draws, seed, exact_share
+        self.profile, self.w_clip, self.draws = profile, float(w_clip), draws
+        self.seed, self.exact_share = seed, exact_share
         self.table = pair_table(profile)
         self.seeds = keras.random.SeedGenerator(seed)
 
     def add_pairs(self, shape: tuple[int, ...]) -> None:
         """Create the weights; `shape` is the kernel's, columns last."""
         columns = (shape[-1],)
-        self.kernel = self.add_weight(name="kernel", shape=shape, constraint=ClampTo(self.w_clip),
-                                      initializer=keras.initializers.GlorotUniform(seed=self.seed))
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=shape,
+            constraint=ClampTo(self.w_clip),
+            initializer=keras.initializers.GlorotUniform(seed=self.seed),
+        )
         self.gain = self.add_weight(name="gain", shape=columns, initializer="ones")
         self.bias = self.add_weight(name="bias", shape=columns, initializer="zeros")
         self.exact_mask = self.add_weight(name="exact_mask", shape=shape, initializer="zeros", trainable=False)
 
     def signed_levels(self) -> NDArray[np.int64]:
         """Signed level of every pair, -(L-1) to L-1, kernel's shape."""
-        w = np.asarray(ops.convert_to_numpy(self.kernel), dtype=np.float32)
+        w = np.asarray(ops.convert_to_numpy(self.kernel.value), dtype=np.float32)
         magnitude = np.digitize(np.abs(w) / np.float32(self.w_clip), np.array(self.table.borders, dtype=np.float32))
         return (np.sign(w) * magnitude).astype(np.int64)
 
@@ -67,8 +84,8 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         """The weights that the levels stand for, and the latent ones under the mask: what inference uses."""
         k = self.signed_levels()
         w = np.sign(k) * self.table.values[np.abs(k)] * np.float32(self.w_clip)
-        exact = np.asarray(ops.convert_to_numpy(self.exact_mask)) > 0
-        return np.where(exact, ops.convert_to_numpy(self.kernel), w).astype(np.float32)
+        exact = np.asarray(ops.convert_to_numpy(self.exact_mask.value)) > 0
+        return np.where(exact, ops.convert_to_numpy(self.kernel.value), w).astype(np.float32)
 
     def drawn_kernel(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """The weights of one chip, drawn by `rng`; the mask's pairs are drawn as the others."""
@@ -88,7 +105,8 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         return ops.where(self.exact_mask > 0, w, quantised)
 
     def _drawn(self) -> Any:
-        """[draws, *kernel]: a kernel for each group; gradients reach the latent weights as if nothing had happened to them."""
+        """[draws, *kernel]: a kernel for each group; gradients reach the latent weights as if nothing had happened to
+        them."""
         w, k = self._levels()
         picks = keras.random.randint((self.draws, *self.kernel.shape), 0, PAIRS, seed=self.seeds)
         table = ops.convert_to_tensor(self.table.draws.ravel())
@@ -100,8 +118,14 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         return w + ops.stop_gradient(error)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "profile": self.profile, "w_clip": self.w_clip, "draws": self.draws, "seed": self.seed,
-                "exact_share": self.exact_share}
+        return {
+            **super().get_config(),
+            "profile": self.profile,
+            "w_clip": self.w_clip,
+            "draws": self.draws,
+            "seed": self.seed,
+            "exact_share": self.exact_share,
+        }
 
 
 @keras.saving.register_keras_serializable(package="rram_edge")
@@ -131,8 +155,16 @@ class RRAMDense(RRAMLayer):
 class RRAMConv2D(RRAMLayer):
     """A convolution of `filters` columns; input [n, height, width, channels]; arguments as Keras' Conv2D."""
 
-    def __init__(self, filters: int, kernel_size: tuple[int, int], profile: dict[str, Any], w_clip: float,
-                 strides: tuple[int, int] = (1, 1), padding: str = "valid", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: tuple[int, int],
+        profile: dict[str, Any],
+        w_clip: float,
+        strides: tuple[int, int] = (1, 1),
+        padding: str = "valid",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(profile, w_clip, **kwargs)
         self.filters, self.kernel_size, self.strides = filters, tuple(kernel_size), tuple(strides)
         self.padding = padding
@@ -154,5 +186,10 @@ class RRAMConv2D(RRAMLayer):
         return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides,
-                "padding": self.padding}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+        }

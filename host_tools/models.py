@@ -1,4 +1,5 @@
-"""Networks by name, for any input shape. The last layer gives logits; ReLU, pooling and flattening are layers of their own."""
+"""Networks by name, for any input shape. The last layer gives logits; ReLU, pooling and flattening are layers of
+their own."""
 
 from __future__ import annotations
 
@@ -15,17 +16,42 @@ def lenet5(shape: Shape, classes: int, seed: int) -> Any:
     b = _Builder(shape, seed)
     if shape[0] < 14 or shape[1] < 14:
         raise HostError(f"--model lenet5: images are {shape[0]}x{shape[1]}, expected at least 14x14")
-    return b.chain("lenet5", [b.conv("conv1", 6, 5, "same"), b.relu("relu1"), b.pool("pool1"),
-                              b.conv("conv2", 16, 5, "valid"), b.relu("relu2"), b.pool("pool2"), b.flatten(),
-                              b.dense("fc1", 120), b.relu("relu3"), b.dense("fc2", 84), b.relu("relu4"),
-                              b.dense("fc3", classes)])
+    return b.chain(
+        "lenet5",
+        [
+            b.conv("conv1", 6, 5, "same"),
+            b.relu("relu1"),
+            b.pool("pool1"),
+            b.conv("conv2", 16, 5, "valid"),
+            b.relu("relu2"),
+            b.pool("pool2"),
+            b.flatten(),
+            b.dense("fc1", 120),
+            b.relu("relu3"),
+            b.dense("fc2", 84),
+            b.relu("relu4"),
+            b.dense("fc3", classes),
+        ],
+    )
 
 
 def tiny(shape: Shape, classes: int, seed: int) -> Any:
     """Two convolutions and two dense layers for small images such as 8x8: it trains in seconds."""
     b = _Builder(shape, seed)
-    return b.chain("tiny", [b.conv("conv1", 16, 3, "same"), b.relu("relu1"), b.conv("conv2", 32, 3, "same"), b.relu("relu2"),
-                            b.pool("pool2"), b.flatten(), b.dense("fc1", 64), b.relu("relu3"), b.dense("fc2", classes)])
+    return b.chain(
+        "tiny",
+        [
+            b.conv("conv1", 16, 3, "same"),
+            b.relu("relu1"),
+            b.conv("conv2", 32, 3, "same"),
+            b.relu("relu2"),
+            b.pool("pool2"),
+            b.flatten(),
+            b.dense("fc1", 64),
+            b.relu("relu3"),
+            b.dense("fc2", classes),
+        ],
+    )
 
 
 class _Builder:

@@ -23,9 +23,9 @@ class TeacherRecipe:
 class StudentRecipe:
     """How a student learns from the teacher with cells in the loop.
 
-    clip: standard deviations of a layer's weights that the outermost level stands for. group: samples that share one draw of
-    the cells. kd: weight of the teacher's answers against the labels, at `temperature`. ema: decay per step of the average of the
-    weights over the second half, which is what is kept.
+    clip: standard deviations of a layer's weights that the outermost level stands for. group: samples that share one
+    draw of the cells. kd: weight of the teacher's answers against the labels, at `temperature`. ema: decay per step
+    of the average of the weights over the second half, which is what is kept.
     """
 
     epochs: int = 24
@@ -54,9 +54,13 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("mnist-lenet5", "mnist", "charan-65nm", TeacherRecipe("lenet5"), StudentRecipe()),
-        Recipe("digits", "digits", "charan-65nm",
-               TeacherRecipe("tiny", epochs=30, batch=64, augment=Affine(8.0, 0.05, 0.5)),
-               StudentRecipe(epochs=60, batch=64, group=16, ema=0.995, augment=Affine(8.0, 0.05, 0.5))),
+        Recipe(
+            "digits",
+            "digits",
+            "charan-65nm",
+            TeacherRecipe("tiny", epochs=30, batch=64, augment=Affine(8.0, 0.05, 0.5)),
+            StudentRecipe(epochs=60, batch=64, group=16, ema=0.995, augment=Affine(8.0, 0.05, 0.5)),
+        ),
     )
 }
 

@@ -18,7 +18,8 @@ MEMBER = "rram_edge.json"  # a further member of the zip that a .keras file is; 
 
 
 def save_model(model: Any, path: Path, record: dict[str, Any]) -> None:
-    """Write `model` and `record` (JSON types) to `path` in one step: either the whole new file is there, or the old one still is."""
+    """Write `model` and `record` (JSON types) to `path` in one step: either the whole new file is there, or the old
+    one still is."""
     check_output(path)
     from host_tools.backend import keras
 
@@ -56,7 +57,8 @@ def check_output(path: Path) -> None:
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
-    """The record in a .keras file, {} if it has none (a network of your own). HostError when it is not a .keras file."""
+    """The record in a .keras file, {} if it has none (a network of your own). HostError when it is not a .keras
+    file."""
     try:
         with zipfile.ZipFile(path) as archive:
             if MEMBER not in archive.namelist():

@@ -11,10 +11,12 @@ ops = keras.ops
 
 @keras.saving.register_keras_serializable(package="rram_edge")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """One cycle (Smith and Topin, 2017): half a cosine up to `peak` over `warm_share` of the steps, half a cosine down to almost zero."""
+    """One cycle (Smith and Topin, 2017): half a cosine up to `peak` over `warm_share` of the steps, half a cosine
+    down to almost zero."""
 
-    def __init__(self, peak: float, steps: int, warm_share: float = 0.25, start_share: float = 0.04,
-                 end_share: float = 1e-4) -> None:
+    def __init__(
+        self, peak: float, steps: int, warm_share: float = 0.25, start_share: float = 0.04, end_share: float = 1e-4
+    ) -> None:
         self.peak, self.steps = peak, steps
         self.warm_share, self.start_share, self.end_share = warm_share, start_share, end_share
 
@@ -28,8 +30,13 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, for Keras' serialisation."""
-        return {"peak": self.peak, "steps": self.steps, "warm_share": self.warm_share,
-                "start_share": self.start_share, "end_share": self.end_share}
+        return {
+            "peak": self.peak,
+            "steps": self.steps,
+            "warm_share": self.warm_share,
+            "start_share": self.start_share,
+            "end_share": self.end_share,
+        }
 
 
 def _cosine(position: Any, first: float, last: float) -> Any:

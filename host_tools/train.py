@@ -14,7 +14,8 @@ __all__ = ["load_model", "read_record", "save_model", "train"]
 
 
 def train(data: Dataset, recipe: TeacherRecipe, seed: int, advance: Advance) -> tuple[Any, dict[str, Any]]:
-    """A trained network and its record. `advance` is called with a total of recipe.epochs. loop.Diverged: no finite loss."""
+    """A trained network and its record. `advance` is called with a total of recipe.epochs. loop.Diverged: no finite
+    loss."""
     from host_tools import models
     from host_tools.backend import keras
     from host_tools.schedules import OneCycle
@@ -23,9 +24,18 @@ def train(data: Dataset, recipe: TeacherRecipe, seed: int, advance: Advance) -> 
     model = models.build(recipe.model, data.shape, len(data.classes), seed)
     batch = min(recipe.batch, len(rest.y_train))
     rate = OneCycle(recipe.peak, recipe.epochs * (len(rest.y_train) // batch))
-    model.compile(optimizer=keras.optimizers.Adam(rate), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
     fit(model, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance)
-    record = {"kind": "teacher", "data": data.name, "classes": list(data.classes), "seed": seed, "recipe": asdict(recipe),
-              "model": model.name, "validation_accuracy": accuracy(model, x_valid, y_valid),
-              "validation_images": len(y_valid)}
+    record = {
+        "kind": "teacher",
+        "data": data.name,
+        "classes": list(data.classes),
+        "seed": seed,
+        "recipe": asdict(recipe),
+        "model": model.name,
+        "validation_accuracy": accuracy(model, x_valid, y_valid),
+        "validation_images": len(y_valid),
+    }
     return model, record

@@ -13,15 +13,34 @@ from host_tools.data.options import data_options, load_from_options
 
 @click.command(name="distill", context_settings={"max_content_width": 110})
 @data_options
-@click.option("--teacher", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="The ideal network.")
-@click.option("--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file.")
-@click.option("-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="File to write.")
+@click.option(
+    "--teacher", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="The ideal network."
+)
+@click.option(
+    "--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file."
+)
+@click.option(
+    "-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="File to write."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
-@click.option("--clip", type=click.FloatRange(0, min_open=True), metavar="SD",
-              help="Weight of the outermost level, in standard deviations of a layer's weights [default: the recipe's].")
+@click.option(
+    "--clip",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SD",
+    help="Weight of the outermost level, in standard deviations of a layer's weights [default: the recipe's].",
+)
 @console.common_options
-def command(data: str, data_dir: str | None, teacher: Path, profile: str, output: Path, epochs: int | None, clip: float | None,
-            seed: int, json_file: str | None) -> None:
+def command(
+    data: str,
+    data_dir: str | None,
+    teacher: Path,
+    profile: str,
+    output: Path,
+    epochs: int | None,
+    clip: float | None,
+    seed: int,
+    json_file: str | None,
+) -> None:
     """Train a student from the teacher, its cells drawn anew in every step, so that it survives the profile.
 
     \b
@@ -43,6 +62,8 @@ def command(data: str, data_dir: str | None, teacher: Path, profile: str, output
     record["teacher"] = {"file": teacher.name, "sha256": sha256(teacher), "record": source}
     save_model(student, output, record)
     chips = record["validation_on_chips"]
-    console.say(f"{output}: {record['model']} for {device.name}; validation {record['validation_accuracy']:.2f} % without noise, "
-                f"{sum(chips) / len(chips):.2f} % on {len(chips)} chips (lowest {min(chips):.2f} %)")
+    console.say(
+        f"{output}: {record['model']} for {device.name}; validation {record['validation_accuracy']:.2f} % "
+        f"without noise, {sum(chips) / len(chips):.2f} % on {len(chips)} chips (lowest {min(chips):.2f} %)"
+    )
     console.emit_json({"file": str(output), **record}, json_file)

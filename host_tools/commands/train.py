@@ -13,17 +13,25 @@ from host_tools.data.options import data_options, load_from_options
 
 @click.command(name="train", context_settings={"max_content_width": 110})
 @data_options
-@click.option("--model", default="auto", show_default=True, metavar="NAME",
-              help="Network: lenet5, tiny, or auto (chosen by the size of the images).")
-@click.option("-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="File to write.")
+@click.option(
+    "--model",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Network: lenet5, tiny, or auto (chosen by the size of the images).",
+)
+@click.option(
+    "-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="File to write."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
 @console.common_options
-def command(data: str, data_dir: str | None, model: str, output: Path, epochs: int | None, seed: int,
-            json_file: str | None) -> None:
+def command(
+    data: str, data_dir: str | None, model: str, output: Path, epochs: int | None, seed: int, json_file: str | None
+) -> None:
     """Train the ideal network (the teacher) on a data set.
 
-    The last tenth of the training images (at most 5,000) is kept for validation; the test images are used once, at the end.
-    The file opens with keras.models.load_model and carries a record of how it was made.
+    The last tenth of the training images (at most 5,000) is kept for validation; the test images are used once, at
+    the end. The file opens with keras.models.load_model and carries a record of how it was made.
 
     \b
     Example: rram train --data digits -o teacher.keras
@@ -39,6 +47,8 @@ def command(data: str, data_dir: str | None, model: str, output: Path, epochs: i
         network, record = train.train(dataset, recipe, seed, bar.advance)
     record["test_accuracy"] = loop.accuracy(network, dataset.x_test, dataset.y_test)
     train.save_model(network, output, record)
-    console.say(f"{output}: {record['model']}, {network.count_params():,} parameters; "
-                f"validation {record['validation_accuracy']:.2f} %, test {record['test_accuracy']:.2f} %")
+    console.say(
+        f"{output}: {record['model']}, {network.count_params():,} parameters; "
+        f"validation {record['validation_accuracy']:.2f} %, test {record['test_accuracy']:.2f} %"
+    )
     console.emit_json({"file": str(output), **record}, json_file)

@@ -13,7 +13,8 @@ NAMES = ("digits", "mnist", "cifar10")
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """The data set `name`: from `data_dir` when given (then any name will do), else one of NAMES. HostError when it cannot be."""
+    """The data set `name`: from `data_dir` when given (then any name will do), else one of NAMES. HostError when it
+    cannot be."""
     from host_tools.data import builtin, folder
 
     if data_dir is not None:

@@ -1,4 +1,5 @@
-"""Data sets by name alone: scikit-learn's digits (in the package itself), MNIST and CIFAR-10 (fetched by Keras, cached in ~/.keras)."""
+"""Data sets by name alone: scikit-learn's digits (in the package itself), MNIST and CIFAR-10 (fetched by Keras,
+cached in ~/.keras)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 
 
 def digits() -> Dataset:
-    """1,797 images of 8x8 pixels, values 0 to 16 brought to 0 to 255; a fixed stratified split, 989 for training, 808 for testing.
+    """1,797 images of 8x8 pixels, values 0 to 16 brought to 0 to 255; a fixed stratified split, 989 for training, 808
+    for testing.
 
     So many for testing because they are also what streams: a demonstration needs some hundreds that training never saw.
     """

@@ -34,7 +34,8 @@ class Dataset:
         return (h, w, c)
 
     def validation(self) -> tuple[Dataset, Images, Labels]:
-        """The data set without the last tenth (at most 5,000) of its training part, and that part: for choices, never for figures."""
+        """The data set without the last tenth (at most 5,000) of its training part, and that part: for choices, never
+        for figures."""
         n = min(VALIDATION_MOST, max(1, int(len(self.y_train) * VALIDATION_SHARE)))
         rest = replace(self, x_train=self.x_train[:-n], y_train=self.y_train[:-n])
         return rest, self.x_train[-n:], self.y_train[-n:]
@@ -46,14 +47,20 @@ def scaled(x: Images) -> NDArray[np.float32]:
 
 
 def checked(name: str, where: str, arrays: dict[str, NDArray[Any]], classes: tuple[str, ...] | None = None) -> Dataset:
-    """A Dataset from raw arrays, or HostError: wrong types, shapes or lengths, labels outside the classes, fewer than two classes."""
+    """A Dataset from raw arrays, or HostError: wrong types, shapes or lengths, labels outside the classes, fewer than
+    two classes."""
     x_train, x_test = (_images(where, key, arrays[key]) for key in ("x_train", "x_test"))
     y_train, y_test = (_labels(where, key, arrays[key]) for key in ("y_train", "y_test"))
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y) or not len(x):
-            raise HostError(f"{where}: x_{part} holds {len(x)} images and y_{part} {len(y)} labels, expected as many, at least one")
+            raise HostError(
+                f"{where}: x_{part} holds {len(x)} images and y_{part} {len(y)} labels, expected as many, at least one"
+            )
     if x_train.shape[1:] != x_test.shape[1:]:
-        raise HostError(f"{where}: images of shape {x_train.shape[1:]} in x_train and {x_test.shape[1:]} in x_test, expected one shape")
+        raise HostError(
+            f"{where}: images of shape {x_train.shape[1:]} in x_train and {x_test.shape[1:]} in x_test, "
+            "expected one shape"
+        )
     if len(np.unique(y_train)) < 2:
         raise HostError(f"{where}: every training label is {y_train[0]}, expected at least two classes")
     if classes is None:
@@ -70,7 +77,9 @@ def _images(where: str, key: str, x: NDArray[Any]) -> Images:
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim != 4 or 0 in x.shape[1:]:
-        raise HostError(f"{where}: {key} has shape {x.shape}, expected [n, height, width] or [n, height, width, channels]")
+        raise HostError(
+            f"{where}: {key} has shape {x.shape}, expected [n, height, width] or [n, height, width, channels]"
+        )
     return np.ascontiguousarray(x)
 
 

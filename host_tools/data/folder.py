@@ -1,4 +1,5 @@
-"""Data sets in a folder: IDX files, one npz, or a folder of class folders of PNGs (optionally under train/ and test/)."""
+"""Data sets in a folder: IDX files, one npz, or a folder of class folders of PNGs (optionally under train/ and
+test/)."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ def load_pngs(name: str, folder: Path) -> Dataset:
         x, y = _read(folder, classes)
         train, test = stratified(y)
         x_train, y_train, x_test, y_test = x[train], y[train], x[test], y[test]
-    order = np.random.default_rng(0).permutation(len(y_train))  # class by class would leave the validation part with one class
+    # Class by class would leave the validation part, the last tenth, with one class.
+    order = np.random.default_rng(0).permutation(len(y_train))
     arrays = {"x_train": x_train[order], "y_train": y_train[order], "x_test": x_test, "y_test": y_test}
     return checked(name, str(folder), arrays, tuple(classes))
 
@@ -97,7 +99,9 @@ def _read(folder: Path, classes: list[str]) -> tuple[NDArray[Any], NDArray[Any]]
             except (OSError, UnidentifiedImageError, SyntaxError) as error:
                 raise HostError(f"{path}: not a readable PNG ({error})") from None
             if images and pixels.shape != images[0].shape:
-                raise HostError(f"{path}: an image of shape {pixels.shape}, expected {images[0].shape} as the others in {folder}")
+                raise HostError(
+                    f"{path}: an image of shape {pixels.shape}, expected {images[0].shape} as the others in {folder}"
+                )
             images.append(pixels)
             labels.append(label)
     return np.stack(images), np.array(labels, dtype=np.int64)

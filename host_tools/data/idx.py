@@ -23,7 +23,9 @@ def read_idx(path: Path) -> NDArray[Any]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise HostError(f"{path}: broken gzip stream, expected a whole IDX file ({error})") from None
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in TYPES:
-        raise HostError(f"{path}: not an IDX file: starts with {data[:4].hex() or 'nothing'}, expected 0000, a type and a rank")
+        raise HostError(
+            f"{path}: not an IDX file: starts with {data[:4].hex() or 'nothing'}, expected 0000, a type and a rank"
+        )
     rank, dtype = data[3], np.dtype(TYPES[data[2]])
     start = 4 + 4 * rank
     if len(data) < start:
@@ -41,8 +43,13 @@ def find_idx(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for part, prefixes in (("train", ("train",)), ("test", ("t10k", "test"))):
         for letter, kind in (("x", "images"), ("y", "labels")):
-            names = [f"{p}-{kind}{dot}idx{rank}-ubyte{gz}" for p in prefixes for dot in "-." for rank in (1, 3, 4)
-                     for gz in (".gz", "")]
+            names = [
+                f"{p}-{kind}{dot}idx{rank}-ubyte{gz}"
+                for p in prefixes
+                for dot in "-."
+                for rank in (1, 3, 4)
+                for gz in (".gz", "")
+            ]
             hit = next((folder / n for n in names if (folder / n).is_file()), None)
             if hit is not None:
                 found[f"{letter}_{part}"] = hit

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 TEST_SHARE = 0.2
 
 
-def stratified(labels: NDArray[np.int64], seed: int = 0, test_share: float = TEST_SHARE) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Indices (train, test): of each class `test_share` to the test part, at least one if it has two. A function of the arguments."""
+def stratified(
+    labels: NDArray[np.int64], seed: int = 0, test_share: float = TEST_SHARE
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Indices (train, test): of each class `test_share` to the test part, at least one if it has two. A function of
+    the arguments."""
     rng = np.random.default_rng(seed)
     train: list[NDArray[Any]] = []
     test: list[NDArray[Any]] = []

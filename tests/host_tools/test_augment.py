@@ -14,7 +14,9 @@ def test_each_image_moves_as_scipy_would_move_it() -> None:
     x = np.random.default_rng(0).uniform(0, 1, (4, 12, 10, 1)).astype(np.float32)
     augment = Affine(20.0, 0.2, 2.0)
     moved = augment(np.random.default_rng(7), x)
-    for image, result, a in zip(x[..., 0], moved[..., 0], augment.matrices(np.random.default_rng(7), 4, 12, 10), strict=True):
+    for image, result, a in zip(
+        x[..., 0], moved[..., 0], augment.matrices(np.random.default_rng(7), 4, 12, 10), strict=True
+    ):
         matrix, offset = np.array([[a[4], a[3]], [a[1], a[0]]]), np.array([a[5], a[2]])  # scipy counts rows first
         expected = affine_transform(image, matrix, offset, order=1, mode="constant", cval=0.0)
         inside = np.ones_like(image, dtype=bool)
@@ -27,7 +29,9 @@ def test_each_image_moves_as_scipy_would_move_it() -> None:
 
 def test_the_centre_moves_by_the_shift_alone_and_within_its_range() -> None:
     a = Affine(30.0, 0.3, 1.5).matrices(np.random.default_rng(1), 500, 28, 28).astype(float)
-    back = np.linalg.inv(np.concatenate([a[:, :6].reshape(-1, 2, 3), np.tile([[[0.0, 0.0, 1.0]]], (500, 1, 1))], axis=1))
+    back = np.linalg.inv(
+        np.concatenate([a[:, :6].reshape(-1, 2, 3), np.tile([[[0.0, 0.0, 1.0]]], (500, 1, 1))], axis=1)
+    )
     centre = back @ np.array([13.5, 13.5, 1.0])
     shift = centre[:, :2] - 13.5
     assert np.abs(shift).max() <= 1.5 + 1e-4 and np.abs(shift).max() > 1.4

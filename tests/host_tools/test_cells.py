@@ -30,7 +30,9 @@ def test_the_tails_are_those_of_a_log_normal_pair() -> None:
     z = rng.standard_normal((2, 200_000))
     own = (g[-1] * np.exp(s * z[0] - s * s / 2) - g[0] * np.exp(s * z[1] - s * s / 2)) / (g[-1] - g[0])
     share = [0.005, 0.05, 0.25, 0.5, 0.75, 0.95, 0.995]
-    np.testing.assert_allclose(np.quantile(pair_table(profile).draws[-1], share), np.quantile(own, share), rtol=0.03, atol=0.02)
+    np.testing.assert_allclose(
+        np.quantile(pair_table(profile).draws[-1], share), np.quantile(own, share), rtol=0.03, atol=0.02
+    )
 
 
 def test_values_are_the_targets_from_0_to_1_and_borders_lie_between() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the host extra")
 
-from host_tools.backend import keras  # noqa: E402
-from host_tools.layers import ClampTo, RRAMConv2D, RRAMDense  # noqa: E402
-from tests.host_tools.profiles import changed, charan  # noqa: E402
+from host_tools.backend import keras
+from host_tools.layers import ClampTo, RRAMConv2D, RRAMDense
+from tests.host_tools.profiles import changed, charan
 
 RNG = np.random.default_rng(5)
 
@@ -50,8 +50,10 @@ def test_conv_inference_is_a_sum_over_shifted_windows(padding: str, strides: tup
     full = np.zeros((2, side, side, 4))
     for i in range(3):
         for j in range(3):
-            full += framed[:, i:i + side, j:j + side] @ w[i, j]
-    np.testing.assert_allclose(layer(x, training=False).numpy(), full[:, ::strides[0], ::strides[1]] * layer.gain.numpy(), atol=3e-3)
+            full += framed[:, i : i + side, j : j + side] @ w[i, j]
+    np.testing.assert_allclose(
+        layer(x, training=False).numpy(), full[:, :: strides[0], :: strides[1]] * layer.gain.numpy(), atol=3e-3
+    )
 
 
 def test_signed_levels_run_over_the_whole_range_and_round_to_the_nearest() -> None:
@@ -81,7 +83,9 @@ def test_training_draws_have_the_mean_and_spread_of_the_profile() -> None:
 
 def test_groups_see_cells_of_their_own_and_members_of_a_group_the_same() -> None:
     layer = dense(draws=3)
-    y = np.array(layer(np.repeat(RNG.uniform(0, 1, (1, 7)), 6, axis=0).astype(np.float32), training=True)).reshape(3, 2, 3)
+    y = np.array(layer(np.repeat(RNG.uniform(0, 1, (1, 7)), 6, axis=0).astype(np.float32), training=True)).reshape(
+        3, 2, 3
+    )
     np.testing.assert_allclose(y[:, 0], y[:, 1], rtol=1e-5)
     assert np.all(np.abs(y[0] - y[1]) > 1e-4) and np.all(np.abs(y[1] - y[2]) > 1e-4)
 
@@ -137,8 +141,14 @@ def test_masked_weights_are_exact_in_their_share_of_the_draws() -> None:
 
 
 def test_a_saved_network_loads_and_answers_the_same(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.layers.Input((6, 6, 1)), RRAMConv2D(2, (3, 3), charan(), 0.4, padding="same", name="c"),
-                              keras.layers.Flatten(), RRAMDense(4, charan(), 0.3, draws=2, exact_share=0.6, name="d")])
+    model = keras.Sequential(
+        [
+            keras.layers.Input((6, 6, 1)),
+            RRAMConv2D(2, (3, 3), charan(), 0.4, padding="same", name="c"),
+            keras.layers.Flatten(),
+            RRAMDense(4, charan(), 0.3, draws=2, exact_share=0.6, name="d"),
+        ]
+    )
     model.get_layer("d").gain.assign([1, 2, 3, 4])
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")

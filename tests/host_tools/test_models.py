@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the host extra")
 
-from host_tools import models  # noqa: E402
-from host_tools.errors import HostError  # noqa: E402
+from host_tools import models
+from host_tools.errors import HostError
 
 
 def test_lenet5_has_its_61470_weights_and_gives_logits() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the host extra")
 
-from host_tools import models  # noqa: E402
-from host_tools.backend import keras  # noqa: E402
-from host_tools.errors import HostError  # noqa: E402
-from host_tools.record import check_output, load_model, read_record, save_model  # noqa: E402
+from host_tools import models
+from host_tools.backend import keras
+from host_tools.errors import HostError
+from host_tools.record import check_output, load_model, read_record, save_model
 
 
 def test_model_and_record_come_back_and_keras_alone_can_load_it(tmp_path: Path) -> None:
@@ -55,19 +55,21 @@ def test_a_network_without_a_record_has_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_wrong_files_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="none.keras: no such file"):
+    with pytest.raises(HostError, match=r"none\.keras: no such file"):
         load_model(tmp_path / "none.keras")
     (tmp_path / "text.keras").write_text("no zip")
-    with pytest.raises(HostError, match="text.keras: not a .keras file"):
+    with pytest.raises(HostError, match=r"text\.keras: not a \.keras file"):
         load_model(tmp_path / "text.keras")
     with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
         archive.writestr("a", "b")
-    with pytest.raises(HostError, match="zip.keras: Keras cannot load it"):
+    with pytest.raises(HostError, match=r"zip\.keras: Keras cannot load it"):
         load_model(tmp_path / "zip.keras")
 
 
-@pytest.mark.parametrize(("name", "message"), [("no/where/m.keras", "does not exist"), ("m.h5", "does not end in .keras"),
-                                               ("folder.keras", "is a folder")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("no/where/m.keras", "does not exist"), ("m.h5", "does not end in .keras"), ("folder.keras", "is a folder")],
+)
 def test_an_output_that_cannot_be_is_refused_before_the_training(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.keras").mkdir()
     with pytest.raises(HostError, match=message):

@@ -1,0 +1,75 @@
+"""Distillation: the loss against scipy, and what a student gains on chips over its teacher."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the host extra")
+
+from scipy.special import log_softmax, softmax
+
+from device_models.profile import DeviceProfile
+from host_tools import recipes
+from host_tools.convert import convert, load_chip, plain_copy
+from host_tools.data import load
+from host_tools.distill import DistillationLoss, Pair, distill
+from host_tools.errors import HostError
+from host_tools.loop import accuracy
+from host_tools.models import build
+from host_tools.train import train
+
+QUIET = lambda amount, note: None  # noqa: E731
+
+
+def test_the_loss_is_hintons() -> None:
+    rng = np.random.default_rng(0)
+    student, teacher, y = rng.normal(0, 3, (6, 5)), rng.normal(0, 3, (6, 5)), rng.integers(0, 5, 6)
+    hard = -log_softmax(student, axis=1)[np.arange(6), y]
+    p = softmax(teacher / 4, axis=1)
+    soft = (p * (np.log(p) - log_softmax(student / 4, axis=1))).sum(axis=1)
+    expected = (0.1 * hard + 0.9 * 16 * soft).mean()
+    both = np.stack([student, teacher], axis=1).astype(np.float32)
+    assert float(DistillationLoss(0.9, 4.0)(y, both)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_only_the_student_is_trained_and_the_callers_teacher_is_left_alone() -> None:
+    teacher = build("tiny", (8, 8, 1), 10)
+    document = DeviceProfile.load("charan-65nm").model_dump(mode="json", exclude_none=True)
+    pair = Pair(convert(teacher, document), teacher)
+    x = np.zeros((2, 8, 8, 1), np.float32)
+    assert pair(x).shape == (2, 2, 10)
+    assert len(pair.trainable_variables) == 3 * 4 and len(teacher.trainable_variables) == 2 * 4
+
+
+def test_a_teacher_for_other_images_is_refused() -> None:
+    with pytest.raises(HostError, match=r"takes \(8, 8, 1\) to 7 classes, expected \(8, 8, 1\) to 10"):
+        distill(
+            load("digits"),
+            build("tiny", (8, 8, 1), 7),
+            DeviceProfile.load("charan-65nm"),
+            recipes.StudentRecipe(),
+            0,
+            QUIET,
+        )
+
+
+def test_a_student_keeps_on_chips_what_the_teacher_loses() -> None:
+    data, profile = load("digits"), DeviceProfile.load("charan-65nm")
+    recipe = recipes.get("digits")
+    teacher, record = train(data, replace(recipe.teacher, epochs=6), 0, QUIET)
+    assert record["validation_accuracy"] > 90
+    student, told = distill(data, teacher, profile, replace(recipe.student, epochs=12), 0, QUIET)
+    unhelped = convert(teacher, profile.model_dump(mode="json", exclude_none=True), clip=2.5)
+    rng, copy, on_chips = np.random.default_rng(1), plain_copy(student), {}
+    for name, network in (("student", student), ("teacher", unhelped)):
+        results = []
+        for _ in range(6):
+            load_chip(copy, network, rng)
+            results.append(accuracy(copy, data.x_test, data.y_test))
+        on_chips[name] = float(np.mean(results))
+    assert on_chips["student"] > on_chips["teacher"] + 10
+    assert len(told["validation_on_chips"]) == 8 and told["profile"] == "charan-65nm"
+    assert told["recipe"]["epochs"] == 12
