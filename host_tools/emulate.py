@@ -66,14 +66,14 @@ def fisher(nodes: Sequence[Node], weights: Sequence[F32], run: Pass, labels: npt
             out[node.layer] = (columns[:, 0] ** 2).T @ d[:, 0] ** 2 / len(x)
         else:
             out[node.layer] = (np.einsum("npk,npj->nkj", columns, d, optimize=True) ** 2).mean(axis=0)
-        if node.layer > 0:
-            delta = _to_input(node, d @ weights[node.layer].T)
+        if node.layer == 0:
+            break  # no weights before it
+        delta = _to_input(node, d @ weights[node.layer].T)
     return out
 
 
 def _to_input(node: Node, rows: F32) -> F32:
     """Sum gradients of rows [n, P, K] at the inputs that feed them, [n, *in_shape]."""
-    index = input_index(node)
-    dx = np.zeros((len(rows), int(np.prod(node.in_shape)) + 1), np.float32)
-    np.add.at(dx, (slice(None), index), rows)
-    return dx[:, :-1].reshape(len(rows), *node.in_shape)
+    dx = np.zeros((int(np.prod(node.in_shape)) + 1, len(rows)), np.float32)  # the last place is the padding's
+    np.add.at(dx, input_index(node), np.moveaxis(rows, 0, -1))
+    return np.ascontiguousarray(dx[:-1].T).reshape(len(rows), *node.in_shape)

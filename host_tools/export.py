@@ -64,6 +64,7 @@ def export_bundle(
     """
     from host_tools.tflite import to_tflite
 
+    _folder(path)
     tell("map")
     compiled = compile_profile(profile)
     network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
@@ -147,7 +148,8 @@ def _bare_layer(node: Node, mapped: MappedLayer) -> AnalogLayer:
     n = len(mapped.gain)
     return AnalogLayer(
         node=node, levels=mapped.pairs, w_step=np.float32(mapped.clip / 2048),
-        dac_lsb=np.float32(1), adc_lsb=np.float32(1), gain=mapped.gain, offset=mapped.bias, y_std=np.ones(n, np.float32), mask_indptr=np.zeros(n + 1, np.int32),
+        dac_lsb=np.float32(1), adc_lsb=np.float32(1),
+        gain=mapped.gain, offset=mapped.bias, y_std=np.ones(n, np.float32), mask_indptr=np.zeros(n + 1, np.int32),
         mask_rows=np.zeros(0, np.uint16), mask_value=np.zeros(0, np.float32), mask_lr_exp=np.zeros(0, np.int8),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""From a Keras model to levels: which network a bundle holds, and what each weight becomes as a differential pair of cells."""
+"""From a Keras model to levels: which network a bundle holds, and what each weight becomes as a pair of cells."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host_tools.carried import ANALOG, activation_of, refuse_unsupported
 from host_tools.errors import HostError
 
 PLAIN_CLIP_SD = 2.5  # clip of a network that was not trained for RRAM; the best of 2.5, 4 and none in a prototype
+SAME_LEVEL = 1e-3  # of the range: compiled levels are whole G steps, 2,048 to the range
 
 
 @dataclass(frozen=True)
 class MappedLayer:
-    """One analog layer. signed int [K, N]: level of the plus cell (positive) or the minus cell; clip: the weight that the
-    highest level stands for; gain, bias [N]; mask bool [K, N] and exact [K, N]: weights that training held exactly, if any."""
+    """One analog layer.
+
+    signed [K, N]: level of the plus cell (positive) or the minus cell. clip: the weight that the highest level stands
+    for. gain, bias [N]. mask [K, N] and exact [K, N]: the weights that training held exactly, if any.
+    """
 
     name: str
     signed: npt.NDArray[np.int16]
@@ -52,45 +57,28 @@ class MappedNetwork:
 
 
 def map_model(model: Any, targets_uS: npt.NDArray[np.float64], clip_sd: float = PLAIN_CLIP_SD) -> MappedNetwork:
-    """Map a Keras model: plain layers are clipped at `clip_sd` standard deviations and rounded to the nearest level,
-    RRAM-aware layers (host_tools.layers) bring their own levels. HostError names a layer that the board does not carry."""
-    _refuse_unsupported(model)
+    """Map a Keras model, or raise HostError with the name of each layer that the board does not carry.
+
+    Plain layers are clipped at `clip_sd` standard deviations and rounded to the nearest level; RRAM-aware layers
+    (host_tools.layers) bring their own levels. A softmax at the end is left out: the board works with logits.
+    """
+    refuse_unsupported(model)
     shape: tuple[int, ...] = tuple(model.input_shape[1:])
     network = MappedNetwork(shape, [], [])
     for layer in model.layers:
         shape = _add(network, layer, shape, targets_uS, clip_sd)
-    if not network.layers or len(shape) != 1:
-        raise HostError(f"{model.name}: its output has shape {list(shape)}, expected logits of a last dense layer")
-    last = max(i for i, node in enumerate(network.nodes) if "name" in node)
-    if last != len(network.nodes) - 1:
-        raise HostError(f"{model.name}: {network.nodes[-1]['op']} after the last analog layer; expected logits")
+    _mark_signed(network.nodes)
     return network
 
 
-DIGITAL = ("InputLayer", "ReLU", "Activation", "MaxPooling2D", "Flatten", "Dropout", "Softmax")
-ANALOG = {"Dense": "dense", "RRAMDense": "dense", "Conv2D": "conv2d", "RRAMConv2D": "conv2d"}
-
-
-def _refuse_unsupported(model: Any) -> None:
-    """Name every layer that is not carried, before any work is done."""
-    wrong = []
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind not in DIGITAL and kind not in ANALOG:
-            wrong.append(f"{layer.name} ({kind})")
-        elif _activation(layer) not in ("linear", "relu", "softmax"):
-            wrong.append(f"{layer.name} (activation {_activation(layer)})")
-        elif getattr(layer, "groups", 1) != 1 or tuple(getattr(layer, "dilation_rate", (1, 1))) != (1, 1):
-            wrong.append(f"{layer.name} (groups or dilation)")
-        elif kind == "MaxPooling2D" and layer.padding != "valid":
-            wrong.append(f"{layer.name} (pooling with padding '{layer.padding}')")
-    if wrong:
-        raise HostError(f"{model.name}: the board does not carry: {', '.join(wrong)}")
-
-
-def _activation(layer: Any) -> str:
-    activation = getattr(layer, "activation", None)
-    return "linear" if activation is None else str(activation.__name__)
+def _mark_signed(nodes: list[dict[str, Any]]) -> None:
+    """Signed DAC codes for a layer with no ReLU between it and the analog layer before; pixels are >= 0."""
+    signed = False
+    for node in nodes:
+        if "name" in node:
+            node["signed"], signed = signed, True
+        elif node["op"] == "relu":
+            signed = False
 
 
 def _add(
@@ -100,17 +88,12 @@ def _add(
     kind = type(layer).__name__
     if kind in ANALOG:
         out = tuple(int(n) for n in layer.output.shape[1:])
-        node: dict[str, Any] = {
-            "op": ANALOG[kind],
-            "name": layer.name,
-            "in": list(shape),
-            "out": list(out),
-            "signed": False,
-        }
+        node: dict[str, Any] = {"op": ANALOG[kind], "name": layer.name, "in": list(shape), "out": list(out)}
         if ANALOG[kind] == "conv2d":
             node |= {"kernel": list(layer.kernel_size), "stride": list(layer.strides), "padding": layer.padding}
         network.nodes.append(node)
-        network.layers.append(_map_rram(layer) if kind.startswith("RRAM") else _map_plain(layer, targets_uS, clip_sd))
+        rram = kind.startswith("RRAM")
+        network.layers.append(_map_rram(layer, targets_uS) if rram else _map_plain(layer, targets_uS, clip_sd))
         shape = out
     elif kind == "MaxPooling2D":
         pool, stride = list(layer.pool_size), list(layer.strides)
@@ -119,7 +102,7 @@ def _add(
     elif kind == "Flatten":
         network.nodes.append({"op": "flatten"})
         shape = (int(np.prod(shape)),)
-    if kind == "ReLU" or _activation(layer) == "relu":
+    if activation_of(layer) == "relu":
         network.nodes.append({"op": "relu"})
     return shape
 
@@ -127,19 +110,25 @@ def _add(
 def nearest_levels(
     w: npt.NDArray[np.float32], clip: float, targets_uS: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int16]:
-    """Signed levels of weights w: the level whose conductance above the lowest is nearest to |w| / clip of the range."""
-    share = (targets_uS - targets_uS[0]) / (targets_uS[-1] - targets_uS[0])
+    """Signed levels of weights w: the level whose conductance is nearest to |w| / clip of the range above the lowest."""
+    share = _shares(targets_uS)
     borders = (share[1:] + share[:-1]) / 2
     level = np.searchsorted(borders, np.minimum(np.abs(w) / clip, 1.0))
     return (np.sign(w) * level).astype(np.int16)
 
 
+def _shares(targets_uS: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Conductances of the levels above the lowest, as shares of the range: 0 to 1."""
+    shares: npt.NDArray[np.float64] = (targets_uS - targets_uS[0]) / (targets_uS[-1] - targets_uS[0])
+    return shares
+
+
 def _map_plain(layer: Any, targets_uS: npt.NDArray[np.float64], clip_sd: float) -> MappedLayer:
-    kernel, *bias = (np.asarray(w, np.float32) for w in layer.get_weights())
+    kernel, *bias = _finite_weights(layer)
     matrix = kernel.reshape(-1, kernel.shape[-1])
     clip = float(min(clip_sd * matrix.std(), np.abs(matrix).max()))
-    if not (np.all(np.isfinite(matrix)) and clip > 0):
-        raise HostError(f"{layer.name}: weights are not finite, or all zero")
+    if clip <= 0:
+        raise HostError(f"{layer.name}: all weights are the same, expected different ones")
     n = matrix.shape[1]
     return MappedLayer(
         layer.name, nearest_levels(matrix, clip, targets_uS), clip, np.ones(n, np.float32),
@@ -147,14 +136,28 @@ def _map_plain(layer: Any, targets_uS: npt.NDArray[np.float64], clip_sd: float) 
     )  # fmt: skip
 
 
-def _map_rram(layer: Any) -> MappedLayer:
+def _map_rram(layer: Any, targets_uS: npt.NDArray[np.float64]) -> MappedLayer:
+    """The layer's own levels, or, for a profile with other levels than it was trained for, the nearest of those."""
+
     def matrix(values: Any) -> npt.NDArray[Any]:
         array = np.asarray(values)
         return array.reshape(-1, array.shape[-1])
 
+    _finite_weights(layer)
+    own, shares, kernel = layer.table.values, _shares(targets_uS), matrix(layer.kernel).astype(np.float32)
+    same = len(own) == len(shares) and np.allclose(own, shares, atol=SAME_LEVEL)
+    levels = matrix(layer.signed_levels()) if same else nearest_levels(kernel, layer.w_clip, targets_uS)
     mask = matrix(layer.exact_mask) > 0
     return MappedLayer(
-        layer.name, matrix(layer.signed_levels()).astype(np.int16), float(layer.w_clip),
+        layer.name, levels.astype(np.int16), float(layer.w_clip),
         np.asarray(layer.gain, np.float32), np.asarray(layer.bias, np.float32),
-        mask=mask if mask.any() else None, exact=matrix(layer.kernel) if mask.any() else None,
+        mask=mask if mask.any() else None, exact=kernel if mask.any() else None,
     )  # fmt: skip
+
+
+def _finite_weights(layer: Any) -> list[npt.NDArray[np.float32]]:
+    """The layer's weights, or HostError where one is NaN or infinite."""
+    weights = [np.asarray(w, np.float32) for w in layer.get_weights()]
+    if not all(np.all(np.isfinite(w)) for w in weights):
+        raise HostError(f"{layer.name}: a weight is NaN or infinite, expected finite numbers")
+    return weights

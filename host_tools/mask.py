@@ -57,9 +57,9 @@ def choose_mask(
     """
     if choice.criterion == "none":
         return [np.zeros((layer.k, layer.n), bool) for layer in layers]
+    count = entries_for(choice.sram_percent, sum(x.k * x.n for x in layers), sum(x.n for x in layers))
     scores = _scores(nodes, layers, tables, images, labels, choice)
     flat = np.concatenate([score.reshape(-1) for score in scores])
-    count = entries_for(choice.sram_percent, flat.size, sum(layer.n for layer in layers))
     chosen = np.zeros(flat.size, bool)
     chosen[np.argsort(-flat, kind="stable")[:count]] = True
     parts = np.split(chosen, np.cumsum([score.size for score in scores])[:-1])

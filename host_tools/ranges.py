@@ -25,7 +25,7 @@ def converter_ranges(
     seeds: Sequence[int],
 ) -> list[tuple[float, float]]:
     """(dac_lsb, adc_lsb) per analog layer. The first layer's DAC takes an image's pixels [0, 1] as they are."""
-    highest_dac, highest_adc = 2**macro.dac_bits - 1, 2 ** (macro.adc_bits - 1) - 1
+    highest_adc = max(2 ** (macro.adc_bits - 1) - 1, 1)
     inputs, currents = np.zeros(len(layers)), np.zeros(len(layers))
     for seed in seeds:
         weights = emulate.chip_weights(layers, tables, seed)
@@ -33,16 +33,23 @@ def converter_ranges(
         for node, x in zip(nodes, run.inputs, strict=True):
             if node.layer < 0:
                 continue
-            i, gain = node.layer, layers[node.layer].gain
+            i = node.layer
+            gain = np.where(layers[i].gain == 0, np.float32(1), layers[i].gain)  # such a column's weights are 0
             columns = im2col(x, node)
-            inputs[i] = max(inputs[i], np.quantile(x, SHARE))
+            inputs[i] = max(inputs[i], np.quantile(np.abs(x), SHARE))
             for start in range(0, layers[i].k, macro.rows_active):
                 part = slice(start, start + macro.rows_active)
                 current = columns[..., part] @ (weights[i][part] / gain)  # in units of weight x input
                 currents[i] = max(currents[i], np.quantile(np.abs(current), SHARE))
     inputs = HEADROOM * inputs
     inputs[0] = 1.0
+    highest_dac = np.array([_highest_code(node.signed, macro.dac_bits) for node in nodes if node.layer >= 0])
     dac = np.maximum(inputs, 1e-6) / highest_dac
     steps = np.array([float(layer.w_step) for layer in layers])
     adc = HEADROOM * np.maximum(currents, 1e-6) / (dac * steps * highest_adc)
     return [(float(d), float(a)) for d, a in zip(dac, adc, strict=True)]
+
+
+def _highest_code(signed: bool, bits: int) -> int:
+    """The DAC's highest code: of half the range where inputs have a sign."""
+    return max(2 ** (bits - 1) - 1, 1) if signed else 2**bits - 1
