@@ -6,6 +6,7 @@
 #include "rram_core.h"
 
 #define STRIP 768        /* outputs of one tile that are converted together: their sums and draws stay in the first-level cache */
+#define SHARES 2304      /* corrections of a few output rows that are summed together */
 #define SPARSE_SLACK 160 /* elements that the sparse kernel may read and write past the end: eight vectors and some */
 #define COLUMN_BLOCK 16  /* columns whose weights are transposed together in the backward pass of a convolution */
 #define SHORT_COLUMNS 512 /* 512 columns x 127 x 32767 still fit int32 */
@@ -22,6 +23,7 @@ typedef struct layer {
     uint32_t pad_h, pad_w, pitch; /* padded input: rows, columns, elements of one row */
     int32_t lo, hi;               /* DAC codes */
     int wide;                     /* sums need int32, not int16 */
+    int masked, plane_needed;     /* the correction has values; they meet more than one position */
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */

@@ -49,9 +49,13 @@ typedef struct kernels {
     /* y[e] = gain[e % n] * (s[e] * unit) + offset[e % n]; gain and offset repeated */
     void (*digital)(const void *s, int wide, size_t count, size_t n, const float *gain, const float *offset, float unit,
                     float *y);
+    /* out[i] = code[i * c] * lsb */
+    void (*planes)(const int16_t *code, size_t count, size_t c, float lsb, float *out);
     /* out[f] = sum in order of value[i] * x[f + at[row[i]]] */
     void (*sparse)(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value, size_t entries,
                    float *out);
+    /* y[e] += x[from[e]] */
+    void (*add)(float *y, size_t count, const uint32_t *from, const float *x);
     void (*relu)(const float *x, size_t count, float *y);
     /* one output row of a max pool: windows of kh rows (pitch apart) and kw * c values, step apart */
     void (*pool)(const float *x, size_t windows, size_t step, size_t c, size_t kh, size_t kw, size_t pitch, float *y);

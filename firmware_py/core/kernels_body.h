@@ -3,30 +3,43 @@
 
 #define BLOCK 8 /* positions, or vectors of columns, that are accumulated together */
 
-/* Ten rounds. Words 1 to 3 of the counter are the same for all blocks, so half of the first two rounds is scalar. */
-FN void body_philox(const stream *st, vq c0, vq out[4]) {
-    const vq m0 = vq_set1(0xD2511F53u), m1 = vq_set1(0xCD9E8D57u);
+/* What all blocks of a stream share: words 1 to 3 of the counter do not change, so half of the first two rounds is scalar. */
+typedef struct schedule {
+    vq first[2], second[2]; /* what the first two rounds add */
+    vq word3;               /* word 3 after the second round */
+    vq key[8][2];           /* rounds 3 to 10 */
+} schedule;
+
+FN schedule body_schedule(const stream *st) {
+    schedule s;
     uint32_t k0 = st->key[0], k1 = st->key[1];
     const uint64_t p1 = (uint64_t)st->c2 * 0xCD9E8D57u;
-    const uint32_t a0 = (uint32_t)(p1 >> 32) ^ st->c1 ^ k0; /* words 0 and 1 after the first round */
-    vq p = vq_mul(c0, m0);
-    vq c2 = vq_xor3(vq_high(p), vq_set1(st->c3), vq_set1(k1)), c3 = p;
+    const uint64_t p0 = (uint64_t)((uint32_t)(p1 >> 32) ^ st->c1 ^ k0) * 0xD2511F53u; /* second round's product of word 0 */
+    s.first[0] = vq_set1(st->c3), s.first[1] = vq_set1(k1);
     k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
-    const uint64_t p0 = (uint64_t)a0 * 0xD2511F53u;
-    p = vq_mul(c2, m1);
-    c0 = vq_xor3(vq_high(p), vq_set1((uint32_t)p1), vq_set1(k0));
-    vq c1 = p;
-    c2 = vq_xor3(c3, vq_set1(p0 >> 32), vq_set1(k1));
-    c3 = vq_set1((uint32_t)p0);
-    for (int round = 2; round < 10; round++) { /* high halves of the lanes hold rubbish that no operation looks at */
+    s.second[0] = vq_set1((uint32_t)p1 ^ k0), s.second[1] = vq_set1((p0 >> 32) ^ k1);
+    s.word3 = vq_set1((uint32_t)p0);
+    for (int round = 0; round < 8; round++) {
         k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+        s.key[round][0] = vq_set1(k0), s.key[round][1] = vq_set1(k1);
+    }
+    return s;
+}
+
+/* Ten rounds on QLANES blocks. High halves of the lanes hold rubbish that no operation looks at. */
+FN void body_philox(const schedule *s, vq c0, vi out[4 * QLANES / LANES]) {
+    const vq m0 = vq_set1(0xD2511F53u), m1 = vq_set1(0xCD9E8D57u);
+    const vq p = vq_mul(c0, m0), q = vq_mul(vq_xor3(vq_high(p), s->first[0], s->first[1]), m1);
+    c0 = vq_xor(vq_high(q), s->second[0]);
+    vq c1 = q, c2 = vq_xor(p, s->second[1]), c3 = s->word3;
+    for (int round = 0; round < 8; round++) {
         const vq q0 = vq_mul(c0, m0), q1 = vq_mul(c2, m1);
-        c0 = vq_xor3(vq_high(q1), c1, vq_set1(k0));
+        c0 = vq_xor3(vq_high(q1), c1, s->key[round][0]);
         c1 = q1;
-        c2 = vq_xor3(vq_high(q0), c3, vq_set1(k1));
+        c2 = vq_xor3(vq_high(q0), c3, s->key[round][1]);
         c3 = q0;
     }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+    vq_words(c0, c1, c2, c3, out);
 }
 
 FN vq body_counters(uint32_t first_block) {
@@ -36,21 +49,23 @@ FN vq body_counters(uint32_t first_block) {
 }
 
 FN void body_words(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out) {
-    vq counter = body_counters(first_block), c[4];
-    for (size_t i = 0; i < blocks; i += QLANES) {
-        body_philox(st, counter, c);
-        vq_store(out + 4 * i, c[0], c[1], c[2], c[3]);
+    const schedule s = body_schedule(st);
+    vq counter = body_counters(first_block);
+    vi word[4 * QLANES / LANES];
+    for (size_t i = 0; i < blocks; i += QLANES, out += 4 * QLANES) {
+        body_philox(&s, counter, word);
+        for (size_t e = 0; e < 4 * QLANES / LANES; e++) vi_store((int32_t *)out + e * LANES, word[e]);
         counter = vq_add(counter, vq_set1(QLANES));
     }
 }
 
 FN void body_normals(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z) {
-    vq counter = body_counters(first_block), c[4];
-    uint32_t word[4 * QLANES];
-    for (size_t i = 0; i < blocks; i += QLANES) {
-        body_philox(st, counter, c);
-        vq_store(word, c[0], c[1], c[2], c[3]);
-        for (size_t e = 0; e < 4 * QLANES; e += LANES) vf_store(z + 4 * i + e, vf_normal(table, vi_words(word + e)));
+    const schedule s = body_schedule(st);
+    vq counter = body_counters(first_block);
+    vi word[4 * QLANES / LANES];
+    for (size_t i = 0; i < blocks; i += QLANES, z += 4 * QLANES) {
+        body_philox(&s, counter, word);
+        for (size_t e = 0; e < 4 * QLANES / LANES; e++) vf_store(z + e * LANES, vf_normal(table, word[e]));
         counter = vq_add(counter, vq_set1(QLANES));
     }
 }
@@ -232,6 +247,20 @@ FN void body_sparse(const float *x, size_t count, const uint32_t *at, const uint
     }
 }
 
+FN void body_planes(const int16_t *code, size_t count, size_t c, float lsb, float *out) {
+    const vf step = vf_set1(lsb);
+    if (c == 1)
+        for (size_t i = 0; i < count; i += LANES) vf_store(out + i, vf_mul(vf_from(vi_load_i16(code + i)), step));
+    else
+        for (size_t i = 0; i < count; i++) out[i] = (float)code[i * c] * lsb;
+}
+
+FN void body_add(float *y, size_t count, const uint32_t *from, const float *x) {
+    size_t e = 0;
+    for (; e + LANES <= count; e += LANES) vf_store(y + e, vf_add(vf_load(y + e), vf_gather(x, from + e)));
+    for (; e < count; e++) y[e] += x[from[e]];
+}
+
 FN void body_relu(const float *x, size_t count, float *y) {
     const vf zero = vf_set1(0.0f);
     for (size_t i = 0; i < count; i += LANES) vf_store(y + i, vf_max(vf_load(x + i), zero));
@@ -260,5 +289,5 @@ FN void body_transposed(const int16_t *w, const int32_t *c, size_t n, int32_t ou
 
 const kernels KERNELS = {.name = KERNEL_NAME, .words = body_words, .normals = body_normals, .dac = body_dac,
                          .square = body_square, .dot = body_dot, .dot_u8 = body_dot_u8, .convert = body_convert,
-                         .digital = body_digital, .sparse = body_sparse, .relu = body_relu, .pool = body_pool,
+                         .digital = body_digital, .planes = body_planes, .sparse = body_sparse, .add = body_add, .relu = body_relu, .pool = body_pool,
                          .transposed = body_transposed};

@@ -30,6 +30,8 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index) {
     l->lo = node->signed_in ? -((1 << (node->dac_bits - 1)) - 1) : 0;
     l->hi = node->signed_in ? (1 << (node->dac_bits - 1)) - 1 : (1 << node->dac_bits) - 1;
     l->wide = tiles << (node->adc_bits - 1) > 32767;
+    l->masked = node->mask_start && node->mask_start[l->n] > 0;
+    l->plane_needed = l->masked && p > 1;
     l->unit = (float)((double)node->w_step * node->dac_lsb * node->adc_lsb);
     for (uint32_t t = 0; t < l->tiles; t++)
         for (uint32_t row = tile_start(l, t); row < tile_end(l, t); row += 1 + has_partner(l, row, tile_end(l, t))) l->pairs++;
@@ -39,10 +41,9 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index) {
 /* What a layer keeps in the arena. */
 void place_layer(layer *l, bump *b) {
     const size_t n = l->n, outputs = (size_t)l->p * n;
-    const int masked = l->d.mask_start && l->d.mask_start[n] > 0;
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
-    l->plane = take(b, l->p > 1 && masked ? l->k : 0, sizeof *l->plane);
+    l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
     l->w = take(b, l->pairs * n * 2 + 8 * SLACK, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2 + 8 * SLACK, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
@@ -94,19 +95,29 @@ static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
     return b.used;
 }
 
+/* Output rows whose corrections are summed together: the shares of all columns stay in the first-level cache. */
+static uint32_t block_rows(const layer *l) {
+    const uint32_t fit = SHARES / (l->n * l->pad_w), rows = fit > 1 ? fit : 1;
+    return rows < l->d.out_h ? rows : l->d.out_h;
+}
+
 typedef struct outputs_scratch {
     float *gain, *offset; /* [N + LANES_MAX], columns repeated */
     float *planes;        /* [in_c][pad_h][pad_w] inputs as the DAC gives them */
-    float *share;         /* what the mask adds to one column, by place in a plane */
+    float *share;         /* [N][share_pitch] what the mask adds to each column, rows pad_w apart */
+    size_t share_pitch;
+    uint32_t *from;       /* [out_w * N] where in share the outputs of a row find theirs */
 } outputs_scratch;
 
 static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
-    const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->p > 1;
+    const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->plane_needed;
     bump b = {memory, 0};
+    m->share_pitch = block_rows(l) * (size_t)l->pad_w;
     m->gain = take(&b, l->n + LANES_MAX, sizeof *m->gain);
     m->offset = take(&b, l->n + LANES_MAX, sizeof *m->offset);
     m->planes = take(&b, masked ? plane * l->d.in_c + SPARSE_SLACK : 0, sizeof *m->planes);
-    m->share = take(&b, masked ? plane + SPARSE_SLACK : 0, sizeof *m->share);
+    m->share = take(&b, masked ? l->n * m->share_pitch + SPARSE_SLACK : 0, sizeof *m->share);
+    m->from = take(&b, masked ? (size_t)l->d.out_w * l->n + SLACK : 0, sizeof *m->from);
     return b.used;
 }
 
@@ -129,12 +140,11 @@ static void convert_inputs(const kernels *kern, layer *l, const float *x, int16_
 }
 
 static void strip_bases(const layer *l, uint32_t first, uint32_t count, uint32_t *base) {
-    uint32_t column = first % l->d.out_w;
-    uint32_t at = position_base(l, first);
-    for (uint32_t i = 0; i < count; i++) {
-        base[i] = at;
-        at += l->d.sw * l->d.in_c;
-        if (++column == l->d.out_w) column = 0, at = position_base(l, first + i + 1);
+    const uint32_t step = l->d.sw * l->d.in_c;
+    for (uint32_t done = 0, n; done < count; done += n) { /* output row by output row */
+        const uint32_t left = l->d.out_w - (first + done) % l->d.out_w, at = position_base(l, first + done);
+        n = left < count - done ? left : count - done;
+        for (uint32_t i = 0; i < n; i++) base[done + i] = at + i * step;
     }
     for (uint32_t i = 0; i < 8; i++) base[count + i] = base[count - 1];
 }
@@ -169,46 +179,63 @@ void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
     }
 }
 
-/* Add the mask's share to y, one column after the other; a plane is convolved as one long row. */
-static void add_planes(const kernels *kern, const layer *l, const outputs_scratch *m, float *y) {
+/* Repeat a row of columns, for loads across its end. */
+static void repeat_columns(const float *from, size_t n, float *to) {
+    memcpy(to, from, n * sizeof *to);
+    for (size_t j = 0; j < LANES_MAX; j++) to[n + j] = to[j];
+}
+
+/* Shares of all columns for output rows oy .. oy + rows - 1, each a convolution of the planes as one long row. */
+static void shares(const kernels *kern, const layer *l, uint32_t oy, uint32_t rows, const outputs_scratch *m) {
     const rram_node *d = &l->d;
-    const size_t plane = (size_t)l->pad_h * l->pad_w;
-    for (uint32_t c = 0; c < d->in_c; c++) /* inputs by channel, so that neighbouring positions are neighbours in memory */
-        for (size_t i = 0; i < plane; i++) m->planes[c * plane + i] = (float)l->code[i * d->in_c + c] * d->dac_lsb;
-    const uint32_t rows = d->sh == 1 ? d->out_h : 1; /* output rows that one call does */
-    const size_t span = (size_t)(rows - 1) * l->pad_w + (size_t)(d->out_w - 1) * d->sw + 1;
-    for (uint32_t j = 0; j < l->n; j++) {
+    const uint32_t together = d->sh == 1 ? rows : 1; /* rows that follow each other in the planes, too */
+    const size_t span = (size_t)(together - 1) * l->pad_w + (size_t)(d->out_w - 1) * d->sw + 1;
+    for (uint32_t j = 0; j < l->n; j++) { /* in order: what a column writes too far, the next one writes over */
         const int32_t first = d->mask_start[j], entries = d->mask_start[j + 1] - first;
-        if (entries == 0) continue;
-        for (uint32_t oy = 0; oy < d->out_h; oy += rows) {
-            kern->sparse(m->planes + (size_t)oy * d->sh * l->pad_w, span, l->plane, d->mask_row + first, d->value + first,
-                         (size_t)entries, m->share);
-            for (uint32_t r = 0; r < rows; r++) {
-                float *to = y + (size_t)(oy + r) * d->out_w * l->n + j;
-                const float *from = m->share + (size_t)r * l->pad_w;
-                for (uint32_t ox = 0; ox < d->out_w; ox++) to[ox * l->n] += from[ox * d->sw];
-            }
+        for (uint32_t r = 0; r < rows; r += together)
+            kern->sparse(m->planes + (size_t)(oy + r) * d->sh * l->pad_w, span, l->plane, d->mask_row + first, d->value + first,
+                         (size_t)entries, m->share + j * m->share_pitch + r * l->pad_w);
+    }
+}
+
+/* Add the mask's share to y [P][N] of a convolution. */
+static void add_shares(const kernels *kern, const layer *l, const outputs_scratch *m, float *y) {
+    const rram_node *d = &l->d;
+    const size_t plane = (size_t)l->pad_h * l->pad_w, row = (size_t)d->out_w * l->n;
+    const uint32_t block = block_rows(l);
+    for (uint32_t c = 0; c < d->in_c; c++) kern->planes(l->code + c, plane, d->in_c, d->dac_lsb, m->planes + c * plane);
+    memset(m->planes + plane * d->in_c, 0, SPARSE_SLACK * sizeof *m->planes); /* rubbish might be denormal, and slow */
+    for (uint32_t x = 0, e = 0; x < d->out_w; x++)
+        for (uint32_t j = 0; j < l->n; j++, e++) m->from[e] = j * (uint32_t)m->share_pitch + x * d->sw;
+    for (uint32_t oy = 0; oy < d->out_h; oy += block) {
+        const uint32_t rows = d->out_h - oy < block ? d->out_h - oy : block;
+        shares(kern, l, oy, rows, m);
+        for (uint32_t r = 0; r < rows; r++) kern->add(y + (oy + r) * row, row, m->from, m->share + (size_t)r * l->pad_w);
+    }
+}
+
+/* The mask's share of a layer with one position: few entries, one sum after the other. */
+static void add_entries(const layer *l, float *y) {
+    const rram_node *d = &l->d;
+    for (size_t j = 0; j < l->n; j++) {
+        float share = 0.0f;
+        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++) {
+            const uint32_t k = d->mask_row[i];
+            share += d->value[i] * ((float)l->code[d->kh == 1 ? k : code_offset(l, k)] * d->dac_lsb);
         }
+        if (d->mask_start[j] < d->mask_start[j + 1]) y[j] += share;
     }
 }
 
 /* Gain, offset and mask: l->s and l->code -> y [P][N]. */
 void analog_outputs(rram_net *net, const layer *l, float *y) {
-    const rram_node *d = &l->d;
-    const size_t n = l->n;
     outputs_scratch m;
     outputs_memory(l, net->scratch, &m);
-    for (size_t j = 0; j < n + LANES_MAX; j++) m.gain[j] = d->gain[j % n], m.offset[j] = d->offset[j % n];
-    net->kern->digital(l->s, l->wide, l->p * n, n, m.gain, m.offset, l->unit, y);
-    if (!d->mask_start || d->mask_start[n] == 0) return;
-    if (l->p > 1) {
-        add_planes(net->kern, l, &m, y);
-        return;
-    }
-    for (size_t j = 0; j < n; j++) {
-        float share = 0.0f;
-        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++)
-            share += d->value[i] * ((float)l->code[code_offset(l, d->mask_row[i])] * d->dac_lsb);
-        if (d->mask_start[j] < d->mask_start[j + 1]) y[j] += share;
-    }
+    repeat_columns(l->d.gain, l->n, m.gain);
+    repeat_columns(l->d.offset, l->n, m.offset);
+    net->kern->digital(l->s, l->wide, (size_t)l->p * l->n, l->n, m.gain, m.offset, l->unit, y);
+    if (l->plane_needed)
+        add_shares(net->kern, l, &m, y);
+    else if (l->masked)
+        add_entries(l, y);
 }

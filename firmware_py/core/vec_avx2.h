@@ -9,7 +9,7 @@ typedef __m256i vi;
 typedef __m256 vf;
 typedef __m256i vacc;
 typedef __m256i vq;
-static const uint8_t QORDER[QLANES] = {0, 2, 1, 3}; /* so that vq_store, which works in 128-bit halves, writes in order */
+static const uint8_t QORDER[QLANES] = {0, 2, 1, 3}; /* so that vq_words, which works in 128-bit halves, comes out in order */
 
 FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 FN vi vi_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
@@ -42,6 +42,7 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm256_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
+FN vf vf_gather(const float *x, const uint32_t *from) { return _mm256_i32gather_ps(x, vi_load(from), 4); }
 FN vf vf_from(vi v) { return _mm256_cvtepi32_ps(v); }
 FN vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 FN vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
@@ -52,7 +53,6 @@ FN vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 FN vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 FN vi vf_round(vf a) { return _mm256_cvtps_epi32(a); }
 
-FN vi vi_words(const uint32_t *p) { return vi_load(p); }
 FN vf vf_normal(const float *table, vi w) {
     const vi r = _mm256_srli_epi32(_mm256_slli_epi32(w, 1), 8), b = _mm256_castps_si256(_mm256_cvtepi32_ps(r));
     const vi tail = _mm256_cmpgt_epi32(_mm256_set1_epi32(256), r);
@@ -73,11 +73,11 @@ FN vq vq_set1(uint64_t x) { return _mm256_set1_epi64x((int64_t)x); }
 FN vq vq_load(const uint64_t *p) { return vi_load(p); }
 FN vq vq_add(vq a, vq b) { return _mm256_add_epi64(a, b); }
 FN vq vq_mul(vq a, vq b) { return _mm256_mul_epu32(a, b); }
-FN vq vq_high(vq a) { return _mm256_srli_epi64(a, 32); }
+FN vq vq_high(vq a) { return _mm256_shuffle_epi32(a, 0xF5); } /* a shift would share its port with the products */
+FN vq vq_xor(vq a, vq b) { return _mm256_xor_si256(a, b); }
 FN vq vq_xor3(vq a, vq b, vq c) { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
-FN void vq_store(uint32_t *out, vq a, vq b, vq c, vq d) {
+FN void vq_words(vq a, vq b, vq c, vq d, vi *out) {
     const vq ab = _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xAA);
     const vq cd = _mm256_blend_epi32(c, _mm256_slli_epi64(d, 32), 0xAA);
-    vi_store((int32_t *)out, _mm256_unpacklo_epi64(ab, cd));
-    vi_store((int32_t *)out + 8, _mm256_unpackhi_epi64(ab, cd));
+    out[0] = _mm256_unpacklo_epi64(ab, cd), out[1] = _mm256_unpackhi_epi64(ab, cd);
 }

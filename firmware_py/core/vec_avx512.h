@@ -13,7 +13,7 @@ typedef __m512i vi;
 typedef __m512 vf;
 typedef __m512i vacc;
 typedef __m512i vq;
-static const uint8_t QORDER[QLANES] = {0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_store, which works in 128-bit parts, writes in order */
+static const uint8_t QORDER[QLANES] = {0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_words, which works in 128-bit parts, comes out in order */
 
 FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 FN vi vi_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
@@ -40,6 +40,7 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm512_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
+FN vf vf_gather(const float *x, const uint32_t *from) { return _mm512_i32gather_ps(vi_load(from), x, 4); }
 FN vf vf_from(vi v) { return _mm512_cvtepi32_ps(v); }
 FN vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 FN vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
@@ -50,7 +51,6 @@ FN vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 FN vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 FN vi vf_round(vf a) { return _mm512_cvtps_epi32(a); }
 
-FN vi vi_words(const uint32_t *p) { return vi_load(p); }
 FN vf vf_normal(const float *table, vi w) {
     const vi r = _mm512_srli_epi32(_mm512_slli_epi32(w, 1), 8), b = _mm512_castps_si512(_mm512_cvtepi32_ps(r));
     const __mmask16 tail = _mm512_cmplt_epi32_mask(r, _mm512_set1_epi32(256));
@@ -71,11 +71,11 @@ FN vq vq_set1(uint64_t x) { return _mm512_set1_epi64((int64_t)x); }
 FN vq vq_load(const uint64_t *p) { return vi_load(p); }
 FN vq vq_add(vq a, vq b) { return _mm512_add_epi64(a, b); }
 FN vq vq_mul(vq a, vq b) { return _mm512_mul_epu32(a, b); }
-FN vq vq_high(vq a) { return _mm512_srli_epi64(a, 32); }
+FN vq vq_high(vq a) { return _mm512_shuffle_epi32(a, _MM_PERM_DDBB); } /* a shift would share its port with the products */
+FN vq vq_xor(vq a, vq b) { return _mm512_xor_si512(a, b); }
 FN vq vq_xor3(vq a, vq b, vq c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
-FN void vq_store(uint32_t *out, vq a, vq b, vq c, vq d) {
+FN void vq_words(vq a, vq b, vq c, vq d, vi *out) {
     const vq ab = _mm512_mask_mov_epi32(a, 0xAAAA, _mm512_slli_epi64(b, 32));
     const vq cd = _mm512_mask_mov_epi32(c, 0xAAAA, _mm512_slli_epi64(d, 32));
-    vi_store((int32_t *)out, _mm512_unpacklo_epi64(ab, cd));
-    vi_store((int32_t *)out + 16, _mm512_unpackhi_epi64(ab, cd));
+    out[0] = _mm512_unpacklo_epi64(ab, cd), out[1] = _mm512_unpackhi_epi64(ab, cd);
 }

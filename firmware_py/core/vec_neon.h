@@ -44,6 +44,10 @@ FN vi vacc_sum(vacc s) { return vpaddq_s32(s.low, s.high); }
 FN vf vf_set1(float x) { return vdupq_n_f32(x); }
 FN vf vf_load(const float *p) { return vld1q_f32(p); }
 FN void vf_store(float *p, vf v) { vst1q_f32(p, v); }
+FN vf vf_gather(const float *x, const uint32_t *from) {
+    const float lane[LANES] = {x[from[0]], x[from[1]], x[from[2]], x[from[3]]};
+    return vld1q_f32(lane);
+}
 FN vf vf_from(vi v) { return vcvtq_f32_s32(v); }
 FN vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 FN vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
@@ -54,7 +58,6 @@ FN vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); } /* as on x
 FN vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 FN vi vf_round(vf a) { return vcvtnq_s32_f32(a); }
 
-FN vi vi_words(const uint32_t *p) { return vi_load(p); }
 FN vf vf_normal(const float *table, vi word) {
     const uint32x4_t w = vreinterpretq_u32_s32(word), r = vshrq_n_u32(vshlq_n_u32(w, 1), 8);
     const uint32x4_t b = vreinterpretq_u32_f32(vcvtq_f32_u32(r)), tail = vcltq_u32(r, vdupq_n_u32(256));
@@ -74,8 +77,11 @@ FN vq vq_load(const uint64_t *p) { return vld1q_u64(p); }
 FN vq vq_add(vq a, vq b) { return vaddq_u64(a, b); }
 FN vq vq_mul(vq a, vq b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
 FN vq vq_high(vq a) { return vshrq_n_u64(a, 32); }
+FN vq vq_xor(vq a, vq b) { return veorq_u64(a, b); }
 FN vq vq_xor3(vq a, vq b, vq c) { return veorq_u64(veorq_u64(a, b), c); }
-FN void vq_store(uint32_t *out, vq a, vq b, vq c, vq d) {
-    const uint32x2x4_t blocks = {{vmovn_u64(a), vmovn_u64(b), vmovn_u64(c), vmovn_u64(d)}};
-    vst4_u32(out, blocks);
+FN void vq_words(vq a, vq b, vq c, vq d, vi *out) {
+    const uint32x4_t ab = vuzp1q_u32(vreinterpretq_u32_u64(a), vreinterpretq_u32_u64(b)); /* a of both blocks, b of both */
+    const uint32x4_t cd = vuzp1q_u32(vreinterpretq_u32_u64(c), vreinterpretq_u32_u64(d));
+    const uint32x4_t ab2 = vuzp1q_u32(ab, cd), odd = vuzp2q_u32(ab, cd); /* a b c d of the first block, of the second */
+    out[0] = vreinterpretq_s32_u32(ab2), out[1] = vreinterpretq_s32_u32(odd);
 }

@@ -31,6 +31,7 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return x; }
 FN vf vf_load(const float *p) { return *p; }
 FN void vf_store(float *p, vf v) { *p = v; }
+FN vf vf_gather(const float *x, const uint32_t *from) { return x[*from]; }
 FN vf vf_from(vi v) { return (float)v; }
 FN vf vf_add(vf a, vf b) { return a + b; }
 FN vf vf_sub(vf a, vf b) { return a - b; }
@@ -41,7 +42,6 @@ FN vf vf_max(vf a, vf b) { return a > b ? a : b; } /* a NaN in a gives b */
 FN vf vf_min(vf a, vf b) { return a < b ? a : b; }
 FN vi vf_round(vf a) { return (vi)((a + 12582912.0f) - 12582912.0f); } /* half to even, |a| < 2^22: the sum has unit 1 */
 
-FN vi vi_words(const uint32_t *p) { return vi_load(p); }
 FN vf vf_normal(const float *table, vi word) {
     const uint32_t w = (uint32_t)word, r = (w & 0x7FFFFFFFu) >> 7;
     uint32_t i = 0, frac = r << 10;
@@ -61,7 +61,8 @@ FN vq vq_load(const uint64_t *p) { return *p; }
 FN vq vq_add(vq a, vq b) { return a + b; }
 FN vq vq_mul(vq a, vq b) { return (uint64_t)(uint32_t)a * (uint32_t)b; } /* low halves */
 FN vq vq_high(vq a) { return a >> 32; }
+FN vq vq_xor(vq a, vq b) { return a ^ b; }
 FN vq vq_xor3(vq a, vq b, vq c) { return a ^ b ^ c; }
-FN void vq_store(uint32_t *out, vq a, vq b, vq c, vq d) { /* low halves of the four words of QLANES blocks, block by block */
-    out[0] = (uint32_t)a, out[1] = (uint32_t)b, out[2] = (uint32_t)c, out[3] = (uint32_t)d;
+FN void vq_words(vq a, vq b, vq c, vq d, vi *out) { /* low halves of the four words of QLANES blocks, block by block */
+    out[0] = (vi)(uint32_t)a, out[1] = (vi)(uint32_t)b, out[2] = (vi)(uint32_t)c, out[3] = (vi)(uint32_t)d;
 }

@@ -46,6 +46,7 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm_storeu_ps(p, v); }
+FN vf vf_gather(const float *x, const uint32_t *from) { return _mm_setr_ps(x[from[0]], x[from[1]], x[from[2]], x[from[3]]); }
 FN vf vf_from(vi v) { return _mm_cvtepi32_ps(v); }
 FN vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 FN vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
@@ -56,7 +57,6 @@ FN vf vf_max(vf a, vf b) { return _mm_max_ps(a, b); }
 FN vf vf_min(vf a, vf b) { return _mm_min_ps(a, b); }
 FN vi vf_round(vf a) { return _mm_cvtps_epi32(a); }
 
-FN vi vi_words(const uint32_t *p) { return vi_load(p); }
 FN vf vf_normal(const float *table, vi w) {
     const vi r = _mm_srli_epi32(_mm_slli_epi32(w, 1), 8), b = _mm_castps_si128(_mm_cvtepi32_ps(r));
     const vi tail = _mm_cmpgt_epi32(_mm_set1_epi32(256), r);
@@ -78,11 +78,11 @@ FN vq vq_load(const uint64_t *p) { return vi_load(p); }
 FN vq vq_add(vq a, vq b) { return _mm_add_epi64(a, b); }
 FN vq vq_mul(vq a, vq b) { return _mm_mul_epu32(a, b); }
 FN vq vq_high(vq a) { return _mm_srli_epi64(a, 32); }
+FN vq vq_xor(vq a, vq b) { return _mm_xor_si128(a, b); }
 FN vq vq_xor3(vq a, vq b, vq c) { return _mm_xor_si128(_mm_xor_si128(a, b), c); }
-FN void vq_store(uint32_t *out, vq a, vq b, vq c, vq d) {
+FN void vq_words(vq a, vq b, vq c, vq d, vi *out) {
     const vq mask = _mm_set1_epi64x(0xFFFFFFFF);
     const vq ab = _mm_or_si128(_mm_and_si128(a, mask), _mm_slli_epi64(b, 32));
     const vq cd = _mm_or_si128(_mm_and_si128(c, mask), _mm_slli_epi64(d, 32));
-    vi_store((int32_t *)out, _mm_unpacklo_epi64(ab, cd));
-    vi_store((int32_t *)out + 4, _mm_unpackhi_epi64(ab, cd));
+    out[0] = _mm_unpacklo_epi64(ab, cd), out[1] = _mm_unpackhi_epi64(ab, cd);
 }
