@@ -217,13 +217,13 @@ class _Reader:
 
     def tensor(self, name: str, code: str, shape: tuple[int | None, ...]) -> Any:
         """The tensor `name`, checked against dtype code and shape (None: any length); finite, aligned, contiguous."""
+        wanted = f"{code}[{', '.join('any' if n is None else str(n) for n in shape)}]"
         if name not in self.tensors:
-            raise self.fail(f"{name}: missing")
+            raise self.fail(f"{name}: missing, expected {wanted}")
         array = self.tensors[name]
         fits = len(array.shape) == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
         if self.codes[name] != code or not fits:
-            wanted = ", ".join("any" if n is None else str(n) for n in shape)
-            raise self.fail(f"{name}: {self.codes[name]}{list(array.shape)} given, expected {code}[{wanted}]")
+            raise self.fail(f"{name}: {self.codes[name]}{list(array.shape)} given, expected {wanted}")
         if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
             raise self.fail(f"{name}: NaN or infinity given, expected finite numbers")
         return np.require(array, requirements=["A", "C"])
