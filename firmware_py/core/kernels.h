@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define LANES_MAX 16
-#define SLACK 64 /* elements of slack behind arrays that loops may overrun */
+#define SLACK 160 /* elements of slack behind arrays that loops may overrun: draws come 128 at a time */
 
 /* Philox counter of one read of one layer; word 0 of the counter is element / 4. */
 typedef struct stream {

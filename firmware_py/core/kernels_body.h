@@ -26,20 +26,25 @@ FN schedule body_schedule(const stream *st) {
     return s;
 }
 
-/* Ten rounds on QLANES blocks. High halves of the lanes hold rubbish that no operation looks at. */
-FN void body_philox(const schedule *s, vq c0, vi out[4 * QLANES / LANES]) {
-    const vq m0 = vq_set1(0xD2511F53u), m1 = vq_set1(0xCD9E8D57u);
-    const vq p = vq_mul(c0, m0), q = vq_mul(vq_xor3(vq_high(p), s->first[0], s->first[1]), m1);
-    c0 = vq_xor(vq_high(q), s->second[0]);
-    vq c1 = q, c2 = vq_xor(p, s->second[1]), c3 = s->word3;
-    for (int round = 0; round < 8; round++) {
-        const vq q0 = vq_mul(c0, m0), q1 = vq_mul(c2, m1);
-        c0 = vq_xor3(vq_high(q1), c1, s->key[round][0]);
-        c1 = q1;
-        c2 = vq_xor3(vq_high(q0), c3, s->key[round][1]);
-        c3 = q0;
+#define GROUPS 3 /* of QLANES blocks, drawn side by side: a round must wait for the one before, so one group leaves units idle */
+#define DRAWN (4 * QLANES * GROUPS / LANES) /* vectors of words in GROUPS groups */
+
+/* Ten rounds; the first block of each group in its counter's first lane. High halves hold rubbish that no operation looks at. */
+FN void body_philox(const schedule *s, vq counter, vi out[DRAWN]) {
+    const vq m0 = vq_set1(0xD2511F53u), m1 = vq_set1(0xCD9E8D57u), one = vq_set1(QLANES);
+    vq c0[GROUPS], c1[GROUPS], c2[GROUPS], c3[GROUPS];
+    for (int g = 0; g < GROUPS; g++) {
+        const vq p = vq_mul(counter, m0), q = vq_mul(vq_xor3(vq_high(p), s->first[0], s->first[1]), m1);
+        c0[g] = vq_xor(vq_high(q), s->second[0]), c1[g] = q, c2[g] = vq_xor(p, s->second[1]), c3[g] = s->word3;
+        counter = vq_add(counter, one);
     }
-    vq_words(c0, c1, c2, c3, out);
+    for (int round = 0; round < 8; round++)
+        for (int g = 0; g < GROUPS; g++) {
+            const vq p = vq_mul(c0[g], m0), q = vq_mul(c2[g], m1);
+            c0[g] = vq_xor3(vq_high(q), c1[g], s->key[round][0]), c1[g] = q;
+            c2[g] = vq_xor3(vq_high(p), c3[g], s->key[round][1]), c3[g] = p;
+        }
+    for (int g = 0; g < GROUPS; g++) vq_words(c0[g], c1[g], c2[g], c3[g], out + g * (DRAWN / GROUPS));
 }
 
 FN vq body_counters(uint32_t first_block) {
@@ -50,23 +55,23 @@ FN vq body_counters(uint32_t first_block) {
 
 FN void body_words(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out) {
     const schedule s = body_schedule(st);
+    const vq advance = vq_set1(QLANES * GROUPS);
     vq counter = body_counters(first_block);
-    vi word[4 * QLANES / LANES];
-    for (size_t i = 0; i < blocks; i += QLANES, out += 4 * QLANES) {
+    vi word[DRAWN];
+    for (size_t i = 0; i < blocks; i += QLANES * GROUPS, out += DRAWN * LANES, counter = vq_add(counter, advance)) {
         body_philox(&s, counter, word);
-        for (size_t e = 0; e < 4 * QLANES / LANES; e++) vi_store((int32_t *)out + e * LANES, word[e]);
-        counter = vq_add(counter, vq_set1(QLANES));
+        for (size_t e = 0; e < DRAWN; e++) vi_store((int32_t *)out + e * LANES, word[e]);
     }
 }
 
 FN void body_normals(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z) {
     const schedule s = body_schedule(st);
+    const vq advance = vq_set1(QLANES * GROUPS);
     vq counter = body_counters(first_block);
-    vi word[4 * QLANES / LANES];
-    for (size_t i = 0; i < blocks; i += QLANES, z += 4 * QLANES) {
+    vi word[DRAWN];
+    for (size_t i = 0; i < blocks; i += QLANES * GROUPS, z += DRAWN * LANES, counter = vq_add(counter, advance)) {
         body_philox(&s, counter, word);
-        for (size_t e = 0; e < 4 * QLANES / LANES; e++) vf_store(z + e * LANES, vf_normal(table, word[e]));
-        counter = vq_add(counter, vq_set1(QLANES));
+        for (size_t e = 0; e < DRAWN; e++) vf_store(z + e * LANES, vf_normal(table, word[e]));
     }
 }
 

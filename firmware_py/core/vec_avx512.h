@@ -52,19 +52,18 @@ FN vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 FN vi vf_round(vf a) { return _mm512_cvtps_epi32(a); }
 
 FN vf vf_normal(const float *table, vi w) {
-    const vi r = _mm512_srli_epi32(_mm512_slli_epi32(w, 1), 8), b = _mm512_castps_si512(_mm512_cvtepi32_ps(r));
+    const vi r = _mm512_srli_epi32(_mm512_and_si512(w, _mm512_set1_epi32(INT32_MAX)), 7), b = _mm512_castps_si512(_mm512_cvtepi32_ps(r));
     const __mmask16 tail = _mm512_cmplt_epi32_mask(r, _mm512_set1_epi32(256));
-    vi i = _mm512_sub_epi32(_mm512_srli_epi32(b, 18), _mm512_set1_epi32((135 << 5) - 1));
+    vi i = _mm512_max_epi32(_mm512_sub_epi32(_mm512_srli_epi32(b, 18), _mm512_set1_epi32((135 << 5) - 1)), _mm512_setzero_si512());
     vi frac = _mm512_and_si512(b, _mm512_set1_epi32(0x3FFFF));
-    i = _mm512_mask_mov_epi32(i, tail, _mm512_setzero_si512());
-    frac = _mm512_mask_mov_epi32(frac, tail, _mm512_slli_epi32(r, 10));
+    frac = _mm512_mask_slli_epi32(frac, tail, r, 10);
     /* both neighbours of a node in one 64-bit load; indices by twos, so that the shuffles come out in order */
     i = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), i);
     const __m512 z0 = _mm512_castpd_ps(_mm512_i32gather_pd(_mm512_castsi512_si256(i), table, 4));
     const __m512 z1 = _mm512_castpd_ps(_mm512_i32gather_pd(_mm512_extracti64x4_epi64(i, 1), table, 4));
     const vf low = _mm512_shuffle_ps(z0, z1, 0x88), high = _mm512_shuffle_ps(z0, z1, 0xDD);
     const vf z = vf_add(low, vf_mul(vf_sub(high, low), vf_mul(_mm512_cvtepi32_ps(frac), _mm512_set1_ps(0x1p-18f))));
-    return _mm512_xor_ps(z, _mm512_castsi512_ps(_mm512_and_si512(w, _mm512_set1_epi32(INT32_MIN))));
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(z), w, _mm512_set1_epi32(INT32_MIN), 0x78)); /* z ^ sign */
 }
 
 FN vq vq_set1(uint64_t x) { return _mm512_set1_epi64((int64_t)x); }
