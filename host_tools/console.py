@@ -12,17 +12,29 @@ from typing import Any
 
 import click
 
+from host_tools.errors import HostError
+
 PLAIN_INTERVAL_S = 5.0
+
+
+def writable(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Callback of an option that names a file to write: HostError now, and not after an hour, if it cannot be written."""
+    if value is not None and str(value) != "-":
+        path, name = Path(value), "/".join(option.opts[:1])
+        if path.is_dir():
+            raise HostError(f"{name}: {path} is a folder, expected a file")
+        if not path.absolute().parent.is_dir():
+            raise HostError(f"{name}: {path}: the folder {path.absolute().parent} does not exist")
+    return value
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options every command has: --seed and --json FILE ('-' is standard output)."""
-    function = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of every draw.")(
-        function
-    )
-    return click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON ('-': standard output).")(
-        function
-    )
+    seeds = click.IntRange(0, 2**32 - 1)
+    function = click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of every draw.")(function)
+    return click.option(
+        "--json", "json_file", metavar="FILE", callback=writable, help="Write the result as JSON ('-': standard output)."
+    )(function)
 
 
 def emit_json(result: dict[str, Any], json_file: str | None) -> None:

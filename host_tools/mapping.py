@@ -110,7 +110,7 @@ def _add(
 def nearest_levels(
     w: npt.NDArray[np.float32], clip: float, targets_uS: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int16]:
-    """Signed levels of weights w: the level whose conductance is nearest to |w| / clip of the range above the lowest."""
+    """Signed levels of weights w: the level whose conductance is nearest to |w| / clip of the range."""
     share = _shares(targets_uS)
     borders = (share[1:] + share[:-1]) / 2
     level = np.searchsorted(borders, np.minimum(np.abs(w) / clip, 1.0))

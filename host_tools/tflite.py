@@ -26,6 +26,7 @@ def to_tflite(model: Any, images: npt.NDArray[np.float32]) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, model(inputs, training=False)))
 
     def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
+        yield [_full_range(images[0])[None]]
         for image in images[:REPRESENTATIVE]:
             yield [image[None]]
 
@@ -39,3 +40,10 @@ def to_tflite(model: Any, images: npt.NDArray[np.float32]) -> bytes:
     except Exception as error:
         raise HostError(f"{model.name}: LiteRT cannot hold it: {str(error).splitlines()[0]}") from error
     return flatbuffer
+
+
+def _full_range(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The image with its darkest pixel at 0 and its brightest at 1, so that a pixel 0 to 255 is its own input code."""
+    full = image.copy()
+    full.flat[full.argmin()], full.flat[full.argmax()] = 0, 1
+    return full

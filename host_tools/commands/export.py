@@ -18,7 +18,15 @@ from host_tools.errors import HostError
     "--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file."
 )
 @data_options
-@click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Bundle to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=console.writable,
+    help="Bundle to write.",
+)
 @click.option(
     "--ideal",
     metavar="FILE.keras",

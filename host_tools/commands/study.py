@@ -34,7 +34,13 @@ from host_tools.errors import HostError
 )
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side [default: one a core].")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where recipes keep trained networks.")
-@click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw every chip of every row.")
+@click.option(
+    "--plot",
+    metavar="FILE.png",
+    type=click.Path(path_type=Path),
+    callback=console.writable,
+    help="Draw every chip of every row.",
+)
 @console.common_options
 def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir: str | None, chips: int,
             images: int | None, labels: int, shift: str, no_read_noise: bool, engine: str, workers: int | None,
@@ -56,6 +62,8 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
 
     if (bundle is None) == (recipe is None):
         raise HostError("study: give either a BUNDLE or --recipe NAME")
+    if plot and plot.suffix not in report.PICTURES:
+        raise HostError(f"--plot: {plot} does not end in {' or '.join(report.PICTURES)}")
     change = Shift.parse(shift)
     chosen = recipes.get(recipe) if recipe else None
     if chosen is None and data is None:
@@ -64,7 +72,7 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
     files = prepare(chosen, dataset, seed, cache or default_cache()) if chosen else None
     path = files.bundle if files else bundle
     assert path is not None
-    options = StudyOptions(chips, 0, workers, images)
+    options = StudyOptions(chips, seed * chips, workers, images)  # another seed: other chips
     plan = ChipPlan(path, shift=change, labels=labels, effects=Effects(read_noise=not no_read_noise), engine=engine)
     rows = study_bundle(plan, dataset, options)
     if files:

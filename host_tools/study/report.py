@@ -12,6 +12,7 @@ import numpy as np
 from firmware_py.correction import SramCount
 from host_tools import console
 
+PICTURES = (".png", ".pdf", ".svg")
 TITLES = {
     "ideal": "ideal network, digital",
     "plain": "ideal network on chips, no help",

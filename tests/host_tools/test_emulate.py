@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-tf = pytest.importorskip("tensorflow", reason="networks are Keras models")
+pytest.importorskip("tensorflow", reason="networks are Keras models")
+
+import tensorflow as tf
 
 from device_models.profile import DeviceProfile
 from firmware_py.cells import Effects, draw_conductances

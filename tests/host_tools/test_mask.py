@@ -115,8 +115,15 @@ def test_chips_that_export_looks_at_are_not_those_of_users() -> None:
     assert max(seeds) < 1 << 64
 
 
-@pytest.mark.parametrize(("given", "text"), [({"criterion": "best"}, "--mask: 'best'"), ({"sram_percent": -1}, "--sram"),
-                                             ({"sram_percent": 101}, "--sram"), ({"sram_percent": float("nan")}, "--sram")])
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"criterion": "best"}, "--mask: 'best'"),
+        ({"sram_percent": -1}, "--sram"),
+        ({"sram_percent": 101}, "--sram"),
+        ({"sram_percent": float("nan")}, "--sram"),
+    ],
+)
 def test_wrong_choices_are_refused(given: dict, text: str) -> None:
     with pytest.raises(HostError, match=text):
         MaskChoice(**given)
