@@ -44,7 +44,7 @@ def builder(root: Path) -> FFI:
 
 
 def build(target: Path = HERE, extra: tuple[str, ...] = ()) -> Path:
-    """Compile the extension into the folder `target`, without setuptools; returns the file. OSError without a compiler."""
+    """Compile the extension into the folder `target`, without setuptools; the file. OSError without a compiler."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     link = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
     headers = {sysconfig.get_path("include"), sysconfig.get_path("platinclude"), str(HERE / "core")}
@@ -66,7 +66,8 @@ def main() -> int:
     try:
         print(build())
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"build_core: {error}; a C compiler and Python's headers are needed (Debian: gcc python3-dev)", file=sys.stderr)
+        text = f"build_core: {error}; a C compiler and Python's headers are needed (Debian: gcc python3-dev)"
+        print(text, file=sys.stderr)
         return 2
     return 0
 

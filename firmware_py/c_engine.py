@@ -41,9 +41,8 @@ def core() -> Any:
 def variants() -> list[str]:
     """Names of the instruction sets that this processor can run, slowest first."""
     lib, ffi = core().lib, core().ffi
-    return [
-        ffi.string(lib.rram_variant_name(i)).decode() for i in range(lib.rram_variant_count()) if lib.rram_variant_usable(i)
-    ]
+    usable = [i for i in range(lib.rram_variant_count()) if lib.rram_variant_usable(i)]
+    return [ffi.string(lib.rram_variant_name(i)).decode() for i in usable]
 
 
 class CEngine:
@@ -68,12 +67,11 @@ class CEngine:
         if self.arena_bytes == 0:
             raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
         self._arena = np.empty(self.arena_bytes, np.uint8)
-        index = -1 if variant is None else self._variant(variant)
         arena = self._pin(self._arena, "unsigned char[]")
-        self._net = self._lib.rram_init(description, arena, self.arena_bytes, index)
+        self._net = self._lib.rram_init(description, arena, self.arena_bytes, self._variant(variant))
         if self._net == self._ffi.NULL:
             raise RramError(f"{bundle.path}: levels: a level that the profile does not have")
-        self._logits = np.empty((1, len(bundle.classes)), np.float32)
+        self.variant = self._ffi.string(self._lib.rram_variant_of(self._net)).decode()
 
     def logits(self, x: F32, read: int) -> F32:
         """Logits [n, classes] of images [n, *input_shape] in [0, 1]; image i uses read counter `read` + i."""
@@ -91,7 +89,7 @@ class CEngine:
         spec = self.bundle.layers[layer]
         inputs = np.ascontiguousarray(a, np.float32)
         if inputs.shape[1:] != spec.node.in_shape:
-            raise RramError(f"{spec.name}: input of shape {list(inputs.shape[1:])}, expected {list(spec.node.in_shape)}")
+            raise RramError(f"{spec.name}: input {list(inputs.shape[1:])} given, expected {list(spec.node.in_shape)}")
         out = np.empty((len(inputs), spec.node.positions, spec.n), np.int32)
         view = self._ffi.from_buffer
         with self._lock:
@@ -130,12 +128,14 @@ class CEngine:
         self._lib.rram_normals(self._net, layer, read, first, count, self._ffi.from_buffer(self._floats, out))
         return out
 
-    def _variant(self, name: str) -> int:
-        usable = variants()
-        if name not in usable:
-            raise RramError(f"engine: variant: {name!r} is not one of {', '.join(usable)}")
-        names = [self._ffi.string(self._lib.rram_variant_name(i)).decode() for i in range(self._lib.rram_variant_count())]
-        return names.index(name)
+    def _variant(self, name: str | None) -> int:
+        """The core's number of an instruction set; -1, its own choice, for None."""
+        for i in range(self._lib.rram_variant_count()):
+            if self._lib.rram_variant_usable(i) and self._ffi.string(self._lib.rram_variant_name(i)).decode() == name:
+                return i
+        if name is not None:
+            raise RramError(f"engine: variant: {name!r} is not one of {', '.join(variants())}")
+        return -1
 
     def _pin(self, array: npt.NDArray[Any], kind: str) -> Any:
         """A pointer to an array that lives as long as the engine; kind: a C array type."""

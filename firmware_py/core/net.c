@@ -30,6 +30,8 @@ int rram_variant_usable(int variant) {
     return 1;
 }
 
+const char *rram_variant_of(const rram_net *net) { return net->kern->name; }
+
 static const kernels *choose(int variant) {
     if (variant >= 0) return rram_variant_usable(variant) ? VARIANTS[variant] : NULL;
     int best = rram_variant_count() - 1;

@@ -66,6 +66,7 @@ typedef struct rram_net rram_net;
 int rram_variant_count(void);
 const char *rram_variant_name(int variant);
 int rram_variant_usable(int variant);
+const char *rram_variant_of(const rram_net *net);
 
 /* Bytes of arena that the network needs; 0 where the description is impossible (shapes that do not chain, sizes out of range). */
 size_t rram_arena_size(const rram_desc *desc);
