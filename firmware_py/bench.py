@@ -1,7 +1,7 @@
 """What `rram-edge bench` measures: time of one image and of one label, beside the ideal network, and memory.
 
-Times are taken in turns (predict, ideal network, learn; and again), and a ratio is the median of the ratios of neighbours: it
-holds on a busy machine, where the microseconds do not. One thread each.
+Times are taken in turns (predict, ideal network, learn; and again), and a ratio is the median of the ratios of neighbours:
+it holds on a busy machine, where the microseconds do not. One thread each.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ print(json.dumps(resident_mb()))
 
 
 def bench(path: str | Path, engine: EngineName = "auto", rounds: int = 400, seconds: float = 20.0) -> dict[str, Any]:
-    """Measure a bundle: microseconds, ratios, arena bytes, MB and seconds; None where something is missing (see 'notes').
+    """Measure a bundle: microseconds, ratios, arena bytes, MB and seconds; None where 'notes' says why.
 
     At most `rounds` rounds and about `seconds` of measuring. RramError: the bundle is not valid.
     """
@@ -137,7 +137,8 @@ def _fresh_start(path: str | Path, engine: str, notes: list[str]) -> tuple[float
     took = []
     for _ in range(STARTS):
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", _START, str(path), engine], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-c", _START, str(path), engine]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         took.append(time.perf_counter() - start)
         if done.returncode != 0:
             notes.append(f"rss_mb, start_s: a fresh process failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")

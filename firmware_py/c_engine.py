@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,12 +31,11 @@ def available() -> bool:
 def core() -> Any:
     """The extension module (attributes ffi, lib); RramError where it is not built."""
     try:
-        from firmware_py import _core
+        return import_module("firmware_py._core")
     except ImportError as error:
         raise RramError(
             f"engine: the C core does not load ({error}); run: python -m firmware_py.build_core (needs a C compiler)"
         ) from None
-    return _core
 
 
 def variants() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from typing import Any
 
