@@ -118,7 +118,7 @@ TENSORS: dict[str, tuple[Spoil, str]] = {
     ),
     "levels equal": (lambda b: b.put("profile.target", 1, 512), "profile.target: [512, 512, "),
     "levels negative": (lambda b: b.put("profile.target", 0, -1), "profile.target: [-1, 740"),
-    "levels high": (lambda b: b.put("profile.target", 9, 32768), "expected at least 2 increasing levels from 0 to 32767"),
+    "levels high": (lambda b: b.put("profile.target", 9, 32768), "expected at least 2 increasing levels from 0"),
     "levels that wrap": (
         # The differences of these, in 32 bits, are all positive.
         lambda b: b.put("profile.target", slice(7, 10), [2**31 - 1, -(2**31), -1]),
