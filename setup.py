@@ -27,7 +27,7 @@ class OptionalBuild(build_ext):
         return [path for path in super().get_outputs() if self.inplace or path.endswith(".py") or self._exists(path)]
 
     def _built(self, ext):
-        return self._exists(self.get_ext_fullpath(ext.name))
+        return self._exists(os.path.join(self.build_lib, self.get_ext_filename(self.get_ext_fullname(ext.name))))
 
     @staticmethod
     def _exists(path):

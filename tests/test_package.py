@@ -84,6 +84,16 @@ def test_with_a_compiler_the_wheel_carries_the_core(checkout: Path, tmp_path: Pa
     assert [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("firmware_py/_core.")]
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_an_editable_installation_compiles_the_core_into_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    """This is what `./run` does."""
+    copy = shutil.copytree(checkout, tmp_path / "checkout", ignore=shutil.ignore_patterns("build"))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / "venv" / "bin" / "python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--editable", str(copy)], check=True)
+    assert list((copy / "firmware_py").glob("_core.*so"))
+
+
 PREDICT = """
 import sys
 from pathlib import Path
