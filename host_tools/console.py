@@ -18,7 +18,7 @@ PLAIN_INTERVAL_S = 5.0
 
 
 def writable(context: click.Context, option: click.Parameter, value: Any) -> Any:
-    """Callback of an option that names a file to write: HostError now, and not after an hour, if it cannot be written."""
+    """Callback of an option that names a file to write: HostError now, not after an hour, if it cannot be."""
     if value is not None and str(value) != "-":
         path, name = Path(value), "/".join(option.opts[:1])
         if path.is_dir():
@@ -33,8 +33,9 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     seeds = click.IntRange(0, 2**32 - 1)
     function = click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of every draw.")(function)
     return click.option(
-        "--json", "json_file", metavar="FILE", callback=writable, help="Write the result as JSON ('-': standard output)."
-    )(function)
+        "--json", "json_file", metavar="FILE", callback=writable,
+        help="Write the result as JSON ('-': standard output).",
+    )(function)  # fmt: skip
 
 
 def emit_json(result: dict[str, Any], json_file: str | None) -> None:

@@ -68,11 +68,8 @@ def export_bundle(
     tell("map")
     compiled = compile_profile(profile)
     network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
-    if network.input_shape != data.shape or len(data.classes) != len(network.layers[-1].gain):
-        raise HostError(
-            f"{model.name}: input {list(network.input_shape)} and {len(network.layers[-1].gain)} classes,"
-            f" data set {data.name} has {list(data.shape)} and {len(data.classes)}"
-        )
+    _check_fit(model, data)
+    _check_fit(ideal, data)
     _, held_out, labels = data.validation()
     order = np.random.default_rng(options.seed).permutation(len(held_out))
     images, labels = held_out[order], labels[order]
@@ -93,6 +90,16 @@ def export_bundle(
     tensors["golden.x"] = _exactly(tensors["golden.x"], GOLDEN_IMAGES)
     metadata = _metadata(network, profile, options, data, provenance)
     return _finish(path, metadata, tensors)
+
+
+def _check_fit(model: Any, data: Dataset) -> None:
+    """HostError where a network takes other images than the data set has, or tells other classes apart."""
+    shape, classes = list(model.input_shape[1:]), model.output_shape[-1]
+    if shape != list(data.shape) or classes != len(data.classes):
+        raise HostError(
+            f"{model.name}: input {shape} and {classes} classes,"
+            f" data set {data.name} has {list(data.shape)} and {len(data.classes)}"
+        )
 
 
 class _Draft:
@@ -211,11 +218,15 @@ def _finish(path: Path, metadata: dict[str, str], tensors: Tensors) -> Bundle:
 
 def write_bundle(path: Path, metadata: dict[str, str], tensors: Tensors) -> None:
     """Write the container with its digest."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     solid = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     coded = {name: (CODES[array.dtype.str[1:]], array) for name, array in solid.items()}
-    save_file(solid, path, metadata | {"digest": digest_of(metadata, coded)})
+    try:
+        save_file(solid, path, metadata | {"digest": digest_of(metadata, coded)})
+    except SafetensorError as error:  # the disk is full, say
+        raise HostError(f"{path.name}: cannot be written: {error}") from None
 
 
 def _folder(path: Path) -> Path:

@@ -74,7 +74,7 @@ def _scores(nodes, layers, tables, images, labels, choice):  # type: ignore[no-u
         return [np.abs(tables.target[layer.levels[0]] - tables.target[layer.levels[1]]) * float(layer.w_step)
                 + 1e-9 * rng.random((layer.k, layer.n)) for layer in layers]  # fmt: skip
     total = [np.zeros((layer.k, layer.n)) for layer in layers]
-    parts = np.array_split(np.arange(len(images)), choice.chips)
+    parts = np.array_split(np.arange(len(images)), min(choice.chips, len(images)))
     for chip, part in enumerate(parts):
         weights = emulate.chip_weights(layers, tables, mask_seed(choice.seed, chip))
         run = emulate.forward(nodes, layers, weights, images[part])

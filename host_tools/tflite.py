@@ -22,8 +22,10 @@ def to_tflite(model: Any, images: npt.NDArray[np.float32]) -> bytes:
 
     from host_tools.backend import keras
 
-    inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]))  # a fixed batch keeps Flatten one operator
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, model(inputs, training=False)))
+    # a fixed batch keeps Flatten one operator; names of our own: Keras would number them, and they are in the file
+    inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="image")
+    fixed = keras.Model(inputs, model(inputs, training=False), name="ideal")
+    converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
 
     def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
         yield [_full_range(images[0])[None]]
