@@ -22,7 +22,7 @@ from host_tools.flash.wheel import board_wheel
 
 DEFAULT_FOLDER = "~/rram-edge"  # of the user who logs in
 BLOCK = 32768
-INSTALLED_BYTES = 40 << 20  # the virtual environment; the board checks again (on_board/files.py)
+INSTALLED_BYTES = 8 << 20  # at least; the board knows better (on_board/environment.py)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def flash_board(connection: Connection, bundle: Bundle, folder: str | None) -> d
 def look(connection: Connection, folder: str) -> Board:
     """Find Python and what is flashed there."""
     text = FIND_PYTHON + f'exec "$python" -c {shlex.quote(script("look.py"))} {shlex.quote(folder)}'
-    return Board(run(connection, f"exec sh -c {shlex.quote(text)}", "the first look"))
+    return Board(run(connection, f"exec /bin/sh -c {shlex.quote(text)}", "the first look"))
 
 
 def check_room(connection: Connection, board: Board, release: Release, missing: list[str]) -> None:
@@ -84,7 +84,7 @@ def check_room(connection: Connection, board: Board, release: Release, missing: 
     needed = sum(len(release.files[name]) for name in missing) + (INSTALLED_BYTES if new else 0)
     if board.facts["free"] < needed:
         free = f"{board.facts['free'] >> 20} MB free, {(needed >> 20) + 1} MB needed"
-        raise HostError(f"{connection.name}: no space left in {board.root}: {free}; what ran before still runs")
+        raise HostError(f"{connection.name}: no space left in {board.root}: {free}; the board runs what it ran before")
 
 
 def send(connection: Connection, board: Board, release: Release, missing: list[str]) -> None:
@@ -132,7 +132,7 @@ def run(
         return dict(json.loads(results[-1])) if results else {}
     how = "was killed" if done.code == -1 else f"failed with exit {done.code}"
     reason = errors[-1] if errors else f"{doing} {how}: {lines[-1] if lines else 'no output'}"
-    raise HostError(f"{connection.name}: {reason}; what ran before still runs")
+    raise HostError(f"{connection.name}: {reason}; the board runs what it ran before")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

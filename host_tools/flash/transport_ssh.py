@@ -73,7 +73,8 @@ class Connection:
 
     def cut(self, doing: str) -> HostError:
         """The error for a connection that ended by itself."""
-        return HostError(f"{self.name}: the connection was cut during {doing}; what ran before still runs; flash again")
+        left = "the board runs what it ran before; flash again"
+        return HostError(f"{self.name}: the connection was cut during {doing}; {left}")
 
     def close(self) -> None:
         """Close this connection, then those it goes through."""

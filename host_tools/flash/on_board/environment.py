@@ -4,45 +4,62 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+from .files import check_room
 from .process import FULL, Failure, last_line, quiet, says_full, step
+
+SYSTEM_BYTES = 8 << 20  # wheel, core and environment where numpy and cffi are the system's
+NETWORK_BYTES = 150 << 20  # pip, numpy and cffi as well
+
+SCRIPT = """\
+#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+import sys
+
+from {module} import {function}
+
+sys.exit({function}())
+"""
 
 
 def make_environment(release: Path, wheel: Path) -> str:
     """Make release/venv and install the wheel in it; returns 'system' or 'network': where numpy and cffi come from."""
-    if quiet([sys.executable, "-c", "import venv, ensurepip"]).returncode:
-        raise Failure("Python's venv module is not on the board: sudo apt install python3-venv")
+    check_room(release, SYSTEM_BYTES)
+    step(f"virtual environment (Python {sys.version.split()[0]})")
+    new_venv(release, "--system-site-packages", "--without-pip")
     needs = requirements(wheel)
-    have = importable(list(needs))
+    have = importable(release, list(needs))
     missing = [text for name, (low, text) in needs.items() if have.get(name, ()) < low]
-    step(f"virtual environment (Python {sys.version.split()[0]}{', with the packages of the system' if have else ''})")
-    shutil.rmtree(release / "venv", ignore_errors=True)
-    done = quiet([sys.executable, "-m", "venv", *["--system-site-packages"] * bool(have), release / "venv"])
-    if done.returncode:
-        raise Failure(f"the virtual environment cannot be made: {last_line(done.stdout)}")
     if missing:
+        check_room(release, NETWORK_BYTES)
+        if quiet([sys.executable, "-c", "import ensurepip"]).returncode:
+            raise Failure("Python's venv module is not complete on the board: sudo apt install python3-venv")
+        new_venv(release, *["--system-site-packages"] * bool(have))
         fetch(release, missing, enough=len(have) == len(needs))
     step(f"install {wheel.name}")
-    done = pip(release, "--no-deps", "--no-index", "--force-reinstall", str(wheel))
-    if done.returncode:
-        raise Failure(f"{wheel.name} cannot be installed: {last_line(done.stdout)}")
+    unpack(release / "venv", wheel)
     return "network" if missing else "system"
 
 
-def pip(release: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """`pip install` inside the release's environment."""
-    options = ["--disable-pip-version-check", "--no-input"]
-    return quiet([release / "venv/bin/python", "-m", "pip", "install", *options, *arguments])
+def new_venv(release: Path, *options: str) -> None:
+    """An empty virtual environment."""
+    shutil.rmtree(release / "venv", ignore_errors=True)
+    if quiet([sys.executable, "-c", "import venv"]).returncode:
+        raise Failure("Python's venv module is not on the board: sudo apt install python3-venv")
+    done = quiet([sys.executable, "-m", "venv", *options, release / "venv"])
+    if done.returncode:
+        raise Failure(f"the virtual environment cannot be made: {last_line(done.stdout)}")
 
 
 def fetch(release: Path, missing: list[str], enough: bool) -> None:
     """Get packages from the network; `enough`: older ones of the system may serve (the self-test decides)."""
     step(f"fetch {', '.join(missing)} from the network")
-    done = pip(release, "--prefer-binary", *missing)
+    options = ["--disable-pip-version-check", "--no-input", "--prefer-binary"]
+    done = quiet([release / "venv/bin/python", "-m", "pip", "install", *options, *missing])
     if done.returncode == 0:
         return
     if says_full(done.stdout):
@@ -51,6 +68,20 @@ def fetch(release: Path, missing: list[str], enough: bool) -> None:
         reason = f"{' and '.join(missing)} cannot be had: {last_line(done.stdout)}"
         raise Failure(f"{reason} (without a network: sudo apt install python3-numpy python3-cffi)")
     step(f"{' and '.join(missing)} cannot be had; what the system has is tried")
+
+
+def unpack(environment: Path, wheel: Path) -> None:
+    """Install our own wheel: its files into site-packages, its commands into bin (it holds nothing else)."""
+    python = environment / "bin/python"
+    site = quiet([python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]).stdout.strip()
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(site)
+        commands = next(file.read(name).decode() for name in file.namelist() if name.endswith("/entry_points.txt"))
+    for name, module, function in re.findall(r"^([\w-]+) *= *([\w.]+):(\w+)$", commands, re.MULTILINE):
+        script = environment / "bin" / name
+        script.write_text(SCRIPT.format(python=python, module=module, function=function))
+        script.chmod(0o755)
+    quiet([python, "-m", "compileall", "-q", site])
 
 
 def requirements(wheel: Path) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -68,11 +99,11 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text.split(",")[0])[:3])
 
 
-def importable(names: list[str]) -> dict[str, tuple[int, ...]]:
-    """Versions of those packages that the board's own Python can import."""
+def importable(release: Path, names: list[str]) -> dict[str, tuple[int, ...]]:
+    """Versions of those packages that the environment can import: at first, what the system has."""
     found = {}
     for name in names:
-        done = quiet([sys.executable, "-c", f"import {name}; print({name}.__version__)"])
+        done = quiet([release / "venv/bin/python", "-c", f"import {name}; print({name}.__version__)"])
         if done.returncode == 0:
             found[name] = version(done.stdout.strip().splitlines()[-1])
     return found

@@ -11,10 +11,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from .process import Failure, says_full
+from .process import Failure, NoSpace, says_full
 
-ROOM_BYTES = 40 << 20  # a virtual environment with pip takes 25 MB
-LOCK_S = 30
+LOCK_S = 30.0
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def locked(root: Path):
 
     root.mkdir(parents=True, exist_ok=True)
     with open(root / ".lock", "w") as file:
-        until = time.monotonic() + LOCK_S
+        until = time.monotonic() + float(os.environ.get("RRAM_FLASH_LOCK_S", LOCK_S))
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -77,10 +76,14 @@ def current(root: Path) -> Path | None:
     return root / "releases" / os.path.basename(os.readlink(link)) if link.is_symlink() else None
 
 
-def check_room(root: Path) -> None:
-    """Refuse a disk that cannot hold the environment, and a file system without links (a FAT card)."""
-    if shutil.disk_usage(root).free < ROOM_BYTES:
-        raise Failure(f"no space left in {root}: {free_mb(root)} MB free, {ROOM_BYTES >> 20} MB needed")
+def check_room(folder: Path, needed: int) -> None:
+    """Refuse a disk that has less than `needed` bytes free."""
+    if shutil.disk_usage(folder).free < needed:
+        raise NoSpace(f"no space left in {folder}: {free_mb(folder)} MB free, {needed >> 20} MB needed")
+
+
+def check_links(root: Path) -> None:
+    """Refuse a file system without symbolic links (a FAT card)."""
     probe = root / ".link"
     try:
         probe.unlink(missing_ok=True)
@@ -99,7 +102,17 @@ def free_mb(root: Path) -> int:
 
 def is_full(error: BaseException, root: Path) -> bool:
     """Whether `error` comes from a full disk, a quota or a size limit."""
-    return says_full(f"{getattr(error, 'strerror', '')} {error}") or shutil.disk_usage(root).free < 1 << 20
+    if isinstance(error, NoSpace) or says_full(f"{getattr(error, 'strerror', '')} {error}"):
+        return True
+    return shutil.disk_usage(root).free < 1 << 20 and not isinstance(error, BrokenPipeError)
+
+
+def keep_state(root: Path, release: Path, manifest: dict) -> None:
+    """Let BUNDLE.state lie outside the releases: what a board learned belongs to the bundle, and outlives a runtime."""
+    kept, link = Path("state") / manifest["digest"][:16], release / f"{manifest['bundle']}.state"
+    (root / kept).mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(Path("../..") / kept)
 
 
 def switch(root: Path, release: Path) -> None:

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from .environment import build_core, make_environment
-from .files import check_room, copy, current, free_mb, is_full, locked, prune, switch, verified
-from .process import Failure, last_line, quiet, step
+from .files import check_links, copy, current, free_mb, is_full, keep_state, locked, prune, switch, verified
+from .process import Failure, NoSpace, last_line, quiet, step
 
 SELFTEST_S = 900
 
@@ -44,18 +44,20 @@ def install(source: Path, root: Path) -> dict:
     release, previous = root / "releases" / manifest["id"], current(root)
     result = {"environment": "kept", "core": "kept"}
     try:
+        check_links(root)
         copy(source, release, manifest)
+        keep_state(root, release, manifest)
         if not ready(release):
-            check_room(root)
             (release / "selftest.json").unlink(missing_ok=True)
             result["environment"] = make_environment(release, release / manifest["wheel"])
             result["core"] = build_core(release, manifest["pure"])
         selftest = run_selftest(release, manifest["bundle"])
     except BaseException as error:
-        if release != previous:
-            give_back(release, root, error)
-        if is_full(error, root) and not isinstance(error, BrokenPipeError):
-            raise Failure(f"no space left in {root} ({free_mb(root)} MB free); make room and flash again") from error
+        full = is_full(error, root)
+        if release != previous:  # a half-made environment goes; on a full disk all of the new release
+            shutil.rmtree(release if full else release / "venv", ignore_errors=True)
+        if full and not isinstance(error, NoSpace):
+            raise NoSpace(f"no space left in {root} ({free_mb(root)} MB free); make room and flash again") from error
         raise
     if release == previous:
         step(f"{release.name} was there already and passes its self-test: nothing else to do")
@@ -64,13 +66,6 @@ def install(source: Path, root: Path) -> dict:
         switch(root, release)
         prune(root, keep={release, previous})
     return {**result, "selftest": selftest}
-
-
-def give_back(release: Path, root: Path, error: BaseException) -> None:
-    """After a failure: the half-made environment goes, and on a full disk all of the new release."""
-    shutil.rmtree(release / "venv", ignore_errors=True)
-    if is_full(error, root):
-        shutil.rmtree(release, ignore_errors=True)
 
 
 def ready(release: Path) -> bool:

@@ -12,6 +12,10 @@ class Failure(Exception):
     """What is wrong, in one line."""
 
 
+class NoSpace(Failure):
+    """The disk is full, or too small."""
+
+
 def step(text: str) -> None:
     """One line of progress. Fails when the connection was cut, so that nothing is switched behind the user's back."""
     print(f"step: {text}", flush=True)
@@ -33,5 +37,5 @@ def says_full(output: str) -> bool:
 def last_line(output: str) -> str:
     """The line of a tool's output that says what went wrong."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(?i)error\b|\w+error:", line) or says_full(line)]
+    errors = [line for line in lines if re.match(r"(?i)error\b|\w+error:|FAIL\b|rram-edge:", line) or says_full(line)]
     return (errors or lines or ["no output"])[-1]

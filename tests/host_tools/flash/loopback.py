@@ -108,7 +108,7 @@ def tools(folder: Path) -> Path:
         found = shutil.which(name)
         if found:
             (path / name).symlink_to(found)
-    (path / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (path / "python3").write_text(f'#!/bin/sh\nexec {sys._base_executable} "$@"\n')
     (path / "python3").chmod(0o755)
     return path
 
