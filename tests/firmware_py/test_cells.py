@@ -1,4 +1,4 @@
-"""Cells against a scalar oracle's golden chip, the closed form of their distribution, and the variance of their reads."""
+"""Cells: against a scalar oracle's golden chip, the closed form of their distribution and the variance of reads."""
 
 from __future__ import annotations
 
