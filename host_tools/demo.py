@@ -1,11 +1,11 @@
-"""The whole way on scikit-learn's digits: train, distil, export, one chip, calibrate without labels, adapt on a stream."""
+"""The whole way on scikit-learn's digits: train, distil, export, make a chip, calibrate it, adapt it on a stream."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,8 @@ class DemoOptions:
     folder: Path
     chip_seed: int = 0
     seed: int = 0
-    shift: Shift = Shift(0.3, 0.5)
-    adapt: AdaptConfig = AdaptConfig(horizon=400)
+    shift: Shift = field(default_factory=lambda: Shift(0.3, 0.5))
+    adapt: AdaptConfig = field(default_factory=lambda: AdaptConfig(horizon=400))
     sram_percent: float = 5.0
     engine: str = "auto"
 
@@ -75,7 +75,7 @@ def make_bundles(data: Dataset, options: DemoOptions) -> tuple[Path, Path]:
 
 
 def run_stream(data: Dataset, bundle: Path, plain: Path, options: DemoOptions) -> DemoResult:
-    """Show every image of the stream to: the ideal network, the plain chip, the chip untouched, calibrated, adapting."""
+    """Show the stream to the ideal network, the plain chip, and the student's chip untouched, calibrated, adapting."""
     images, labels = data.x_test, data.y_test
     change = int(BEFORE_CHANGE * len(images))
     seen = np.concatenate([images[:change].astype(np.float32) / np.float32(255), options.shift(images[change:])])
@@ -108,8 +108,10 @@ def run_stream(data: Dataset, bundle: Path, plain: Path, options: DemoOptions) -
     return DemoResult(tracks, change, written, cells, calibration_s, adapting.engine.name, sram.percent, sram.bytes)
 
 
-def _adapt(chip: Chip, seen: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], change: int) -> npt.NDArray[np.bool_]:
-    """Progressive: predict, then learn. Labels arrive from the change on; before it calibration is all there is to gain."""
+def _adapt(
+    chip: Chip, seen: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], change: int
+) -> npt.NDArray[np.bool_]:
+    """Progressive: predict, then learn. Labels arrive from the change on; before it, calibration is all to gain."""
     right = np.zeros(len(seen), bool)
     with console.progress("the stream", len(seen)) as bar:
         for i, (image, label) in enumerate(zip(seen, labels, strict=True)):

@@ -51,6 +51,7 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
     Example: rram study lenet5.rram.safetensors --data mnist --chips 20 --json out.json --plot out.png
     Example: rram study --recipe mnist-lenet5 --chips 20 --json out.json
     """
+    from firmware_py import c_engine
     from firmware_py.cells import Effects
     from host_tools import recipes
     from host_tools.data import load
@@ -64,6 +65,8 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
         raise HostError("study: give either a BUNDLE or --recipe NAME")
     if plot and plot.suffix not in report.PICTURES:
         raise HostError(f"--plot: {plot} does not end in {' or '.join(report.PICTURES)}")
+    if engine == "c":
+        c_engine.core()  # refuses now, not after the training
     change = Shift.parse(shift)
     chosen = recipes.get(recipe) if recipe else None
     if chosen is None and data is None:
