@@ -18,6 +18,7 @@ from firmware_py.graph import Node
 from firmware_py.learn import step_scales
 
 F32 = npt.NDArray[np.float32]
+U32 = npt.NDArray[np.uint32]
 
 _OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3}  # enum rram_op; flatten changes nothing in memory
 _OPTIMIZERS = {"sgd": 0, "rms": 1}
@@ -45,6 +46,32 @@ def variants() -> list[str]:
     return [ffi.string(lib.rram_variant_name(i)).decode() for i in usable]
 
 
+def draw_words(variant: str, seed: int, purpose: int, layer: int, read: int, first: int, count: int) -> U32:
+    """The words of elements first..first + count - 1 as the core's kernels draw them, uint32 [count]. For tests."""
+    out = np.empty(count, np.uint32)
+    core().lib.rram_words(_number(variant), seed, purpose, layer, read, first, count, core().ffi.from_buffer("uint32_t[]", out))
+    return out
+
+
+def draw_normals(variant: str, seed: int, purpose: int, layer: int, read: int, first: int, count: int, table: F32) -> F32:
+    """The same as standard normal numbers by a table float32 [NODES]; float32 [count]. For tests."""
+    out, view = np.empty(count, np.float32), core().ffi.from_buffer
+    place = (seed, purpose, layer, read, first, count)
+    core().lib.rram_normals(_number(variant), *place, view("float[]", table), view("float[]", out))
+    return out
+
+
+def _number(variant: str | None) -> int:
+    """The core's number of an instruction set; -1, its own choice, for None."""
+    lib, ffi = core().lib, core().ffi
+    for i in range(lib.rram_variant_count()):
+        if lib.rram_variant_usable(i) and ffi.string(lib.rram_variant_name(i)).decode() == variant:
+            return i
+    if variant is not None:
+        raise RramError(f"engine: variant: {variant!r} is not one of {', '.join(variants())}")
+    return -1
+
+
 class CEngine:
     """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests.
 
@@ -68,7 +95,7 @@ class CEngine:
             raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
         self._arena = np.empty(self.arena_bytes, np.uint8)
         arena = self._pin(self._arena, "unsigned char[]")
-        self._net = self._lib.rram_init(description, arena, self.arena_bytes, self._variant(variant))
+        self._net = self._lib.rram_init(description, arena, self.arena_bytes, _number(variant))
         if self._net == self._ffi.NULL:
             raise RramError(f"{bundle.path}: levels: a level that the profile does not have")
         self.variant = self._ffi.string(self._lib.rram_variant_of(self._net)).decode()
@@ -121,21 +148,6 @@ class CEngine:
             self._lib.rram_cells(self._net, i, view("int16_t[]", d), view("uint8_t[]", v), view("float[]", scale))
             out.append(LayerCells(d, v, scale))
         return out
-
-    def normals(self, layer: int, read: int, first: int, count: int) -> F32:
-        """Standard normal draws of purpose READ, elements first..first + count - 1; float32 [count]. For tests."""
-        out = np.empty(count, np.float32)
-        self._lib.rram_normals(self._net, layer, read, first, count, self._ffi.from_buffer(self._floats, out))
-        return out
-
-    def _variant(self, name: str | None) -> int:
-        """The core's number of an instruction set; -1, its own choice, for None."""
-        for i in range(self._lib.rram_variant_count()):
-            if self._lib.rram_variant_usable(i) and self._ffi.string(self._lib.rram_variant_name(i)).decode() == name:
-                return i
-        if name is not None:
-            raise RramError(f"engine: variant: {name!r} is not one of {', '.join(variants())}")
-        return -1
 
     def _pin(self, array: npt.NDArray[Any], kind: str) -> Any:
         """A pointer to an array that lives as long as the engine; kind: a C array type."""

@@ -52,7 +52,7 @@ struct rram_net {
     uint32_t step_count, layer_count;
     uint32_t key[2];
     int read_noise;
-    float *normal;       /* [RRAM_NODES + 2] */
+    float *normal;       /* [RRAM_NODES] */
     float *buffer[2];    /* activations; in the backward pass dLoss/d activation */
     void *scratch;       /* of the phase at hand */
 };
@@ -97,6 +97,7 @@ void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
 
 /* net.c, learn.c */
+const kernels *kernels_of(int variant);
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep);
 size_t learn_scratch(const layer *l);
 

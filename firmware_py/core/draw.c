@@ -1,4 +1,6 @@
 /* Counter-based draws: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). */
+#include <string.h>
+
 #include "core.h"
 
 void rram_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
@@ -21,13 +23,39 @@ stream make_stream(const uint32_t key[2], uint32_t purpose, uint32_t layer_index
     return st;
 }
 
-void rram_normals(const rram_net *net, uint32_t layer_index, uint64_t read, uint32_t first, size_t count, float *z) {
-    const stream st = make_stream(net->key, RRAM_READ, layer_index, read);
-    float buffer[32 + SLACK]; /* the kernels write whole vectors */
-    for (size_t done = 0, n; done < count; done += n) {
+#define PART 32 /* elements drawn into a buffer at once: the kernels write whole vectors, and more than asked for */
+
+static uint32_t part_of(uint32_t at, size_t left) {
+    const uint32_t whole = PART - (at & 3);
+    return left < whole ? (uint32_t)left : whole;
+}
+
+int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_index, uint64_t read, uint32_t first, size_t count,
+               uint32_t *words) {
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const stream st = make_stream(key, purpose, layer_index, read);
+    const kernels *kern = kernels_of(variant);
+    uint32_t buffer[PART + SLACK];
+    for (size_t done = 0, n; kern && done < count; done += n) {
         const uint32_t at = first + (uint32_t)done, skip = at & 3;
-        n = count - done < 16 ? count - done : 16;
-        net->kern->normals(&st, net->normal, at >> 2, (skip + n + 3) / 4, buffer);
-        for (size_t i = 0; i < n; i++) z[done + i] = buffer[skip + i];
+        n = part_of(at, count - done);
+        kern->words(&st, at >> 2, (skip + n + 3) / 4, buffer);
+        memcpy(words + done, buffer + skip, n * sizeof *words);
     }
+    return kern != NULL;
+}
+
+int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_index, uint64_t read, uint32_t first, size_t count,
+                 const float *table, float *z) {
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const stream st = make_stream(key, purpose, layer_index, read);
+    const kernels *kern = kernels_of(variant);
+    float buffer[PART + SLACK];
+    for (size_t done = 0, n; kern && done < count; done += n) {
+        const uint32_t at = first + (uint32_t)done, skip = at & 3;
+        n = part_of(at, count - done);
+        kern->normals(&st, table, at >> 2, (skip + n + 3) / 4, buffer);
+        memcpy(z + done, buffer + skip, n * sizeof *z);
+    }
+    return kern != NULL;
 }

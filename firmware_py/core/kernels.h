@@ -34,7 +34,7 @@ typedef struct kernels {
     const char *name;
     /* words of blocks first_block .. first_block + blocks - 1, four each */
     void (*words)(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out);
-    /* the same as standard normal numbers; table: RRAM_NODES floats and two of slack */
+    /* the same as standard normal numbers; table: RRAM_NODES floats */
     void (*normals)(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z);
     /* code[i] = clamp(rint(x[i] / lsb), lo, hi); x is read to x[count - 1] only */
     void (*dac)(const float *x, size_t count, float lsb, float lo, float hi, int16_t *code);

@@ -44,8 +44,8 @@ void place_layer(layer *l, bump *b) {
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
     l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
-    l->w = take(b, l->pairs * n * 2 + 8 * SLACK, sizeof *l->w);
-    l->v = take(b, l->pairs * n * 2 + 8 * SLACK, sizeof *l->v);
+    l->w = take(b, l->pairs * n * 2, sizeof *l->w);
+    l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
     l->code = take(b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *l->code);
     l->s = take(b, outputs + SLACK, l->wide ? sizeof(int32_t) : sizeof(int16_t));
@@ -110,7 +110,7 @@ typedef struct outputs_scratch {
 } outputs_scratch;
 
 static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
-    const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->plane_needed;
+    const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->plane_needed ? 1 : 0;
     bump b = {memory, 0};
     m->share_pitch = block_rows(l) * (size_t)l->pad_w;
     m->gain = take(&b, l->n + LANES_MAX, sizeof *m->gain);

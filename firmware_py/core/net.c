@@ -32,7 +32,7 @@ int rram_variant_usable(int variant) {
 
 const char *rram_variant_of(const rram_net *net) { return net->kern->name; }
 
-static const kernels *choose(int variant) {
+const kernels *kernels_of(int variant) {
     if (variant >= 0) return rram_variant_usable(variant) ? VARIANTS[variant] : NULL;
     int best = rram_variant_count() - 1;
     while (!rram_variant_usable(best)) best--;
@@ -68,7 +68,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
     net->step_count = desc->node_count;
     net->steps = take(&b, net->step_count, sizeof *net->steps);
     net->layers = take(&b, net->layer_count, sizeof *net->layers);
-    net->normal = take(&b, RRAM_NODES + 2, sizeof *net->normal);
+    net->normal = take(&b, RRAM_NODES, sizeof *net->normal);
     size_t sizes[2] = {0, 0}, scratch = 0;
     uint32_t index = 0, buffer = 0;
     step before, s;
@@ -108,7 +108,7 @@ size_t rram_arena_size(const rram_desc *desc) {
 
 rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant) {
     const size_t needed = rram_arena_size(desc);
-    const kernels *kern = choose(variant);
+    const kernels *kern = kernels_of(variant);
     if (!needed || size < needed || !arena || !kern) return NULL;
     unsigned char *base = (unsigned char *)arena + (-(uintptr_t)arena & 63);
     memset(base, 0, needed - 63);

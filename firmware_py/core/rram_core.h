@@ -87,8 +87,12 @@ void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, co
 /* Cells of one analog layer: d [K][N] G steps, v [K][N], vscale [T][N]. 0: no such layer. */
 int rram_cells(const rram_net *net, uint32_t layer, int16_t *d, uint8_t *v, float *vscale);
 
-/* For tests and other engines: one Philox4x32-10 block; count normal draws of purpose READ from element first on. */
+/* For tests and other engines: one Philox4x32-10 block; the words of elements first .. first + count - 1 of a stream, drawn by the
+ * kernels of a variant; and their standard normal numbers by a table [514]. 0: this processor does not have the variant. */
 void rram_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
-void rram_normals(const rram_net *net, uint32_t layer, uint64_t read, uint32_t first, size_t count, float *z);
+int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer, uint64_t read, uint32_t first, size_t count,
+               uint32_t *words);
+int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer, uint64_t read, uint32_t first, size_t count,
+                 const float *table, float *z);
 
 #endif

@@ -1,0 +1,101 @@
+"""The C engine as Python sees it: refusals, copies, threads, and cells that nothing changes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_py import Chip, Effects, c_engine
+from firmware_py.cells import cells_digest
+from firmware_py.correction import AdaptConfig
+from firmware_py.errors import RramError
+from tests.firmware_py.core_cases import needs_core, opened, pair
+from tests.firmware_py.make_bundle import Synthetic, make_bundle
+from tests.firmware_py.test_core_oracle import LENET5
+
+pytestmark = needs_core
+
+
+def test_a_chip_takes_the_core_by_itself_and_both_engines_predict_alike(tmp_path: Path) -> None:
+    path = make_bundle(tmp_path / "b")
+    chip, oracle = Chip.open(path, seed=5), Chip.open(path, seed=5, engine="numpy")
+    assert (chip.engine.name, oracle.engine.name) == ("c", "numpy")
+    x = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1)).astype(np.uint8)
+    for one in (chip, oracle):
+        one.calibrate()
+        for i in range(5):
+            one.learn_one(x[i], i % 4)
+    np.testing.assert_array_equal(chip.logits_many(x), oracle.logits_many(x))
+
+
+def test_predictions_one_by_one_and_together_are_the_same(tmp_path: Path) -> None:
+    _, engine = pair(opened(tmp_path, Synthetic()), 1, Effects())
+    x = np.random.default_rng(0).random((7, 8, 8, 1), dtype=np.float32)
+    one_by_one = np.concatenate([engine.logits(x[i : i + 1], 40 + i) for i in range(7)])
+    np.testing.assert_array_equal(engine.logits(x, 40), one_by_one)
+    np.testing.assert_array_equal(engine.logits(np.asfortranarray(x), 40), one_by_one)
+    assert engine.logits(x[:0], 0).shape == (0, 4)
+
+
+def test_neither_calibration_nor_learning_changes_a_cell(tmp_path: Path) -> None:
+    chip = Chip.open(make_bundle(tmp_path / "b"), engine="c")
+    before, start = cells_digest(chip.engine.cells), chip.correction.layers[0].gain.copy()
+    chip.calibrate()
+    for i in range(20):
+        chip.learn_one(chip.bundle.golden_x[i % 4], i % 4)
+    assert cells_digest(chip.engine.cells) == before
+    assert not np.array_equal(chip.correction.layers[0].gain, start)
+
+
+def test_wrong_inputs_are_refused_before_the_core_sees_them(tmp_path: Path) -> None:
+    _, engine = pair(opened(tmp_path, Synthetic()), 1, Effects())
+    x = np.zeros((1, 8, 8, 1), np.float32)
+    with pytest.raises(RramError, match=r"shape \[8, 8\] given, expected \[8, 8, 1\]"):
+        engine.logits(x[..., 0], 0)
+    with pytest.raises(RramError, match=r"conv2: input \[8, 8, 1\] given, expected \[4, 4, 5\]"):
+        engine.raw(1, x, 0)
+    for label in (-1, 4):
+        with pytest.raises(RramError, match="a label from 0 to 3"):
+            engine.learn(x[0], label, 0, 0, AdaptConfig())
+
+
+def test_an_unknown_instruction_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RramError, match="variant: 'mmx' is not one of scalar"):
+        pair(opened(tmp_path, Synthetic()), 1, Effects(), "mmx")
+
+
+def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:
+    """Chip refuses NaN; the engine itself gives some code, the same on every instruction set."""
+    bundle = opened(tmp_path, Synthetic())
+    x = np.full((1, 8, 8, 1), np.nan, np.float32)
+    x[0, 0, 0], x[0, 1, 1] = np.inf, -np.inf
+    found = [pair(bundle, 1, Effects(), variant)[1].logits(x, 0) for variant in c_engine.variants()]
+    assert all(np.array_equal(found[0], other) and np.isfinite(other).all() for other in found)
+
+
+def test_threads_take_turns(tmp_path: Path) -> None:
+    _, engine = pair(opened(tmp_path, Synthetic()), 1, Effects())
+    x = np.random.default_rng(0).random((64, 8, 8, 1), dtype=np.float32)
+    expected = engine.logits(x, 0)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda i: engine.logits(x[i : i + 1], i)[0], range(64)))
+    np.testing.assert_array_equal(np.array(found), expected)
+
+
+def test_the_arena_of_lenet_is_small_and_known(tmp_path: Path) -> None:
+    _, engine = pair(opened(tmp_path, replace(LENET5, mask_share=0.0234)), 1, Effects())
+    cells = sum(layer.k * layer.n for layer in engine.bundle.layers)
+    assert 3 * cells < engine.arena_bytes <= 320 * 1024
+
+
+def test_a_missing_core_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def missing(name: str) -> None:
+        raise ImportError("No module named 'firmware_py._core'")
+
+    monkeypatch.setattr(c_engine, "import_module", missing)
+    with pytest.raises(RramError, match=r"does not load \(No module.*run: python -m firmware_py.build_core"):
+        c_engine.core()

@@ -1,0 +1,86 @@
+"""The core against the NumPy oracle, bit for bit: random networks, every instruction set, LeNet-5."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_py import Effects
+from firmware_py.correction import AdaptConfig
+from tests.firmware_py.core_cases import VARIANTS, assert_same, assert_same_state, needs_core, networks, opened, pair
+from tests.firmware_py.make_bundle import Synthetic
+
+pytestmark = needs_core
+
+LENET = [
+    {"op": "conv2d", "name": "conv1", "kernel": [5, 5], "stride": [1, 1], "padding": "same", "out": [28, 28, 6]},
+    {"op": "relu"},
+    {"op": "maxpool2d", "pool": [2, 2], "stride": [2, 2]},
+    {"op": "conv2d", "name": "conv2", "kernel": [5, 5], "stride": [1, 1], "padding": "valid", "out": [10, 10, 16]},
+    {"op": "relu"},
+    {"op": "maxpool2d", "pool": [2, 2], "stride": [2, 2]},
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc1", "out": [120]},
+    {"op": "relu"},
+    {"op": "dense", "name": "fc2", "out": [84]},
+    {"op": "relu"},
+    {"op": "dense", "name": "fc3", "out": [10]},
+]
+LENET5 = Synthetic(nodes=LENET, input_shape=(28, 28, 1), rows=128, mask_share=0.05)
+
+
+@settings(max_examples=150)
+@given(networks(), st.booleans(), st.booleans(), st.sampled_from(["rms", "sgd"]), st.integers(0, 2**32))
+def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimizer: str, seed: int) -> None:
+    x = np.random.default_rng(seed).normal(0.4, 0.5, (3, *spec.input_shape)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        adapt = AdaptConfig(optimizer, lr=0.05)
+        assert_same(opened(Path(folder), spec), Effects(programming, noise), x, adapt)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@settings(max_examples=25)
+@given(networks())
+def test_every_instruction_set_gives_the_same_bits(variant: str, spec: Synthetic) -> None:
+    x = np.random.default_rng(1).normal(0.4, 0.5, (2, *spec.input_shape)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        assert_same(opened(Path(folder), spec), Effects(), x, AdaptConfig(), variant)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_lenet(tmp_path: Path, variant: str) -> None:
+    x = np.random.default_rng(2).random((4, 28, 28, 1), dtype=np.float32)
+    assert_same(opened(tmp_path, LENET5), Effects(), x, AdaptConfig(), variant)
+
+
+def test_the_state_after_200_labels_is_the_same(tmp_path: Path) -> None:
+    bundle = opened(tmp_path, replace(LENET5, nodes=[{**LENET[0], "stride": [2, 2], "out": [14, 14, 6]}, *LENET[1:3],
+                                                     *LENET[6:]]))  # fmt: skip
+    oracle, engine = pair(bundle, 3, Effects())
+    rng = np.random.default_rng(4)
+    for step in range(200):
+        x, label = rng.random((28, 28, 1), dtype=np.float32), int(rng.integers(10))
+        ours, theirs = (e.learn(x, label, 1000 + step, step, AdaptConfig()) for e in (engine, oracle))
+        np.testing.assert_array_equal(ours, theirs)
+    assert_same_state(engine.correction, oracle.correction)
+
+
+def test_mask_entries_may_come_in_any_order(tmp_path: Path) -> None:
+    """float32 sums depend on the order: it is the file's, not that of the rows."""
+    from firmware_py.bundle import Bundle
+    from tests.firmware_py.make_bundle import contents, write
+
+    metadata, tensors = contents(Synthetic(mask_share=0.8))
+    for name in ("conv1", "conv2", "fc"):
+        start = tensors[f"{name}.mask.indptr"]
+        for a, b in zip(start[:-1], start[1:], strict=True):
+            tensors[f"{name}.mask.rows"][a:b] = tensors[f"{name}.mask.rows"][a:b][::-1].copy()
+    write(tmp_path / "b", metadata, tensors)
+    x = np.random.default_rng(2).random((3, 8, 8, 1), dtype=np.float32)
+    assert_same(Bundle.open(tmp_path / "b"), Effects(), x, AdaptConfig())
