@@ -19,9 +19,11 @@ def quiet() -> Iterator[None]:
         try:
             yield
         except BaseException:
+            sys.stderr.flush()
             held.seek(0)
             os.write(saved, held.read())
             raise
         finally:
+            sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)

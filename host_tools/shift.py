@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from host_tools.errors import HostError
 
+LARGEST = 1e6  # of both numbers: far beyond any image, and safe in float32
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -26,7 +28,7 @@ class Shift:
             scale, offset = (float(n) for n in numbers.split(","))
         except ValueError:
             kind = ""
-        if kind != "affine" or not np.isfinite([scale, offset]).all():
+        if kind != "affine" or not max(abs(scale), abs(offset)) <= LARGEST:  # also refuses NaN
             raise HostError(f"--shift: {text!r} given, expected affine:SCALE,OFFSET, for example affine:0.5,0.4")
         return Shift(scale, offset)
 

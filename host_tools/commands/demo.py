@@ -56,8 +56,9 @@ def command(output: Path, chip_seed: int, shift: str, engine: str, seed: int, js
     )  # fmt: skip
     if result.engine == "numpy" and engine == "auto":
         console.say("note: NumPy engine; the C core is not built here (it needs a C compiler and Python's headers)")
-    console.say(f"calibration took {result.calibration_s:.2f} s and no label; SRAM {result.sram_percent:.2f} % of the"
-                f" weights ({result.sram_bytes:,} bytes); RRAM cells written: {result.cells_written} of {result.cells:,}")
+    console.say(f"calibration took {result.calibration_s:.2f} s and no label; SRAM {result.sram_percent:.2f} %"
+                f" of the weights ({result.sram_bytes:,} bytes);"
+                f" RRAM cells written: {result.cells_written} of {result.cells:,}")
     console.say(f"picture: {picture}; all of it took {time.monotonic() - start:.0f} s")
     console.say(f"next: ./run rram study {bundle} --data digits --chips 10 --plot chips.png"
                 "   (ten chips instead of one)")
