@@ -58,8 +58,8 @@ RECIPES = {
             "digits",
             "digits",
             "charan-65nm",
-            TeacherRecipe("tiny", epochs=30, batch=64, augment=Affine(8.0, 0.05, 0.5)),
-            StudentRecipe(epochs=60, batch=64, group=16, ema=0.995, augment=Affine(8.0, 0.05, 0.5)),
+            TeacherRecipe("tiny", epochs=60, batch=64, augment=Affine(8.0, 0.05, 0.5)),
+            StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5)),
         ),
     )
 }
