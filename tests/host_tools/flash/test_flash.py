@@ -98,6 +98,19 @@ def test_a_new_bundle_keeps_the_previous_release_and_prunes_older_ones(first, fl
     assert current(board).name == first.result["id"]
 
 
+def test_what_the_board_learned_outlives_a_new_release_of_the_same_bundle(first, flash, bundles, board, tmp_path):
+    def calibrate(name: str) -> dict:
+        run = board.shell(f"edge/rram-edge calibrate edge/current/{name} --json -")
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    before = calibrate("net1.rram.safetensors")
+    renamed = shutil.copy(bundles(1), tmp_path / "renamed.rram.safetensors")
+    assert flash(renamed).result["id"] != first.result["id"]
+    assert calibrate("renamed.rram.safetensors")["generation"] == before["generation"] + 1
+    assert flash(bundles(1)).code == 0
+
+
 def test_an_unknown_host_key_is_refused_then_accepted(first, known, flash, bundles):
     known.unlink()
     refused = flash(bundles(1))
