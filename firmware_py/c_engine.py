@@ -49,11 +49,15 @@ def variants() -> list[str]:
 def draw_words(variant: str, seed: int, purpose: int, layer: int, read: int, first: int, count: int) -> U32:
     """The words of elements first..first + count - 1 as the core's kernels draw them, uint32 [count]. For tests."""
     out = np.empty(count, np.uint32)
-    core().lib.rram_words(_number(variant), seed, purpose, layer, read, first, count, core().ffi.from_buffer("uint32_t[]", out))
+    core().lib.rram_words(
+        _number(variant), seed, purpose, layer, read, first, count, core().ffi.from_buffer("uint32_t[]", out)
+    )
     return out
 
 
-def draw_normals(variant: str, seed: int, purpose: int, layer: int, read: int, first: int, count: int, table: F32) -> F32:
+def draw_normals(
+    variant: str, seed: int, purpose: int, layer: int, read: int, first: int, count: int, table: F32
+) -> F32:
     """The same as standard normal numbers by a table float32 [NODES]; float32 [count]. For tests."""
     out, view = np.empty(count, np.float32), core().ffi.from_buffer
     place = (seed, purpose, layer, read, first, count)

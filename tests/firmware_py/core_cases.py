@@ -1,4 +1,4 @@
-"""What the tests of the C core share: engines side by side, random small networks, and a skip where the core is not built."""
+"""What the tests of the C core share: engines side by side, random small networks, a skip where there is no core."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from firmware_py.correction import AdaptConfig, Correction, initial_correction
 from firmware_py.numpy_engine import NumpyEngine
 from tests.firmware_py.make_bundle import Synthetic, contents, write
 
-needs_core = pytest.mark.skipif(not c_engine.available(), reason="the C core is not built: python -m firmware_py.build_core")
+needs_core = pytest.mark.skipif(
+    not c_engine.available(), reason="the C core is not built: python -m firmware_py.build_core"
+)
 VARIANTS = c_engine.variants() if c_engine.available() else []
 
 
@@ -44,7 +46,9 @@ def assert_same_state(ours: Correction, theirs: Correction) -> None:
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 
-def assert_same(bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None) -> None:
+def assert_same(
+    bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None
+) -> None:
     """Cells, logits, raw sums of the first layer and three steps of learning, bit for bit."""
     oracle, engine = pair(bundle, 2**63 + 11, effects, variant)
     assert_same_cells(oracle, engine)
@@ -77,7 +81,8 @@ def networks(draw: st.DrawFn) -> Synthetic:
         if kind == "conv2d":
             out.append(draw(st.one_of(st.integers(1, 10), st.integers(15, 35))))
             nodes.append({"op": kind, "name": f"conv{i}", "kernel": window, "stride": stride,
-                          "padding": "same" if same else "valid", "signed": draw(st.booleans()), "out": out})  # fmt: skip
+                          "padding": "same" if same else "valid", "signed": draw(st.booleans()),
+                          "out": out})  # fmt: skip
         else:
             out.append(shape[2])
             nodes.append({"op": kind, "pool": window, "stride": stride})

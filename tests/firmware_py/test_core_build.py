@@ -24,7 +24,9 @@ def compiled(folder: Path, *flags: str) -> list[Path]:
     objects = []
     for source in sorted(CORE.glob("*.c")):
         target = folder / f"{source.stem}.o"
-        done = subprocess.run([CC, *STRICT, *flags, "-c", str(source), "-o", str(target)], capture_output=True, text=True)
+        done = subprocess.run(
+            [CC, *STRICT, *flags, "-c", str(source), "-o", str(target)], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         objects.append(target)
     return objects

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from firmware_py import Effects
+from firmware_py.bundle import Bundle
+from firmware_py.cells import draw_conductances
 from tests.firmware_py.core_cases import needs_core, pair
 from tests.firmware_py.make_bundle import Synthetic, contents, write
 
@@ -19,18 +21,14 @@ ONE = Synthetic(nodes=[{"op": "flatten"}, {"op": "dense", "name": "fc", "out": [
 
 
 def test_one_draw_for_a_column_equals_one_for_each_cell(tmp_path: Path) -> None:
-    from firmware_py.bundle import Bundle
-
     metadata, tensors = contents(ONE)
     tensors["fc.scales"] = np.array([1e-3, 1 / 255, 64.0], np.float32)  # ADC steps far finer than the noise
     write(tmp_path / "b", metadata, tensors)
     bundle = Bundle.open(tmp_path / "b")
-    oracle, engine = pair(bundle, 6, Effects())
+    _, engine = pair(bundle, 6, Effects())
     a = np.repeat(np.random.default_rng(0).random((1, 20), dtype=np.float32), READS, axis=0)
     column = engine.raw(0, a, 0)[:, 0, :] * 64.0
     # each cell by itself: sigma = read_b G, a code from the DAC, an ordinary generator
-    from firmware_py.cells import draw_conductances
-
     g = draw_conductances(bundle.layers[0], 0, bundle.tables, 6, Effects()).astype(float)
     rng, codes = np.random.default_rng(1), np.rint(a[0] * np.float32(255)).astype(float)
     noise = (g[None] * ONE.read_b * rng.standard_normal((READS, *g.shape)) * codes[:, None]).sum(axis=2)
@@ -45,8 +43,6 @@ def test_one_draw_for_a_column_equals_one_for_each_cell(tmp_path: Path) -> None:
 
 
 def test_reads_and_columns_are_independent(tmp_path: Path) -> None:
-    from firmware_py.bundle import Bundle
-
     metadata, tensors = contents(replace(ONE, rows=5))
     tensors["fc.scales"] = np.array([1e-3, 1 / 255, 64.0], np.float32)
     write(tmp_path / "b", metadata, tensors)

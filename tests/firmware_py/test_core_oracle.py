@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_py import Effects
+from firmware_py.bundle import Bundle
 from firmware_py.correction import AdaptConfig
 from tests.firmware_py.core_cases import VARIANTS, assert_same, assert_same_state, needs_core, networks, opened, pair
-from tests.firmware_py.make_bundle import Synthetic
+from tests.firmware_py.make_bundle import Synthetic, contents, write
 
 pytestmark = needs_core
 
@@ -73,13 +75,10 @@ def test_the_state_after_200_labels_is_the_same(tmp_path: Path) -> None:
 
 def test_mask_entries_may_come_in_any_order(tmp_path: Path) -> None:
     """float32 sums depend on the order: it is the file's, not that of the rows."""
-    from firmware_py.bundle import Bundle
-    from tests.firmware_py.make_bundle import contents, write
-
     metadata, tensors = contents(Synthetic(mask_share=0.8))
     for name in ("conv1", "conv2", "fc"):
         start = tensors[f"{name}.mask.indptr"]
-        for a, b in zip(start[:-1], start[1:], strict=True):
+        for a, b in pairwise(start):
             tensors[f"{name}.mask.rows"][a:b] = tensors[f"{name}.mask.rows"][a:b][::-1].copy()
     write(tmp_path / "b", metadata, tensors)
     x = np.random.default_rng(2).random((3, 8, 8, 1), dtype=np.float32)
