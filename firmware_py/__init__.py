@@ -1,4 +1,4 @@
-"""rram-edge on the board: runs a bundle on an emulated RRAM chip and repairs it by updating only a small SRAM correction.
+"""rram-edge on the board: runs a bundle on an emulated RRAM chip, and repairs it by updating only its SRAM correction.
 
     from firmware_py import Chip
     chip = Chip.open("lenet5.rram.safetensors", seed=1)

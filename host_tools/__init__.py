@@ -1,1 +1,1 @@
-"""The workstation's side: data, training, mapping, export, studies, flashing. Heavy imports happen where they are used."""
+"""The workstation's side: data, training, mapping, export, studies, flashing. Heavy imports stay inside functions."""

@@ -16,9 +16,16 @@ from firmware_py.correction import initial_correction
 from firmware_py.draws import NODES
 from firmware_py.numpy_engine import NumpyEngine
 
-CODES = {"uint8": "U8", "int8": "I8", "uint16": "U16", "int32": "I32", "uint32": "U32", "float32": "F32", "float64": "F64"}
+CODES = {
+    "uint8": "U8", "int8": "I8", "uint16": "U16", "int32": "I32", "uint32": "U32", "float32": "F32", "float64": "F64",
+}  # fmt: skip
 
-DENSE = [{"op": "flatten"}, {"op": "dense", "name": "fc1", "out": [12]}, {"op": "relu"}, {"op": "dense", "name": "fc2", "out": [4]}]
+DENSE = [
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc1", "out": [12]},
+    {"op": "relu"},
+    {"op": "dense", "name": "fc2", "out": [4]},
+]
 CONV = [
     {"op": "conv2d", "name": "conv1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5]},
     {"op": "relu"},
