@@ -68,6 +68,13 @@ def test_npz_is_read_under_any_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.x_test[..., 0], ARRAYS["x_test"])
 
 
+def test_cifar10_from_a_folder_has_its_class_names(tmp_path: Path) -> None:
+    labels = {"y_train": np.arange(20, dtype=np.uint8) % 10}
+    np.savez(tmp_path / "cifar10.npz", **{**ARRAYS, **labels})
+    assert load("cifar10", tmp_path).classes[5] == "dog"
+    assert load("other", tmp_path).classes[5] == "5"
+
+
 def test_class_folders_give_the_classes_and_a_stratified_split(tmp_path: Path) -> None:
     write_pngs(tmp_path, ARRAYS["x_train"], np.arange(20) % 2, ["cat", "dog"])
     data = load("pets", tmp_path)
