@@ -19,7 +19,8 @@ from firmware_py.graph import Node, parse_graph
 
 VERSION = "1"
 MAX_STEPS = 32767  # of conductance: differences of cells are int16
-MOST = 1e9  # of scales and noise: keeps products finite in float32
+MOST_NOISE = 1e9  # of variances and noise; with MOST_SCALE it keeps products finite in float32
+MOST_SCALE = 1e12  # of scales; its inverse is the least
 KEYS = ("format", "version", "graph", "profile", "macro", "classes", "input", "golden", "provenance", "digest")
 
 
@@ -245,8 +246,8 @@ class _Reader:
         )
         for key in ("var", "read_a", "read_b"):
             values = getattr(tables, key)
-            if values.min() < 0 or values.max() > MOST:
-                raise self.fail(f"profile.{key}: {shorten(values.tolist())} given, expected 0 to {MOST:g}")
+            if values.min() < 0 or values.max() > MOST_NOISE:
+                raise self.fail(f"profile.{key}: {shorten(values.tolist())} given, expected 0 to {MOST_NOISE:g}")
         thr_low, thr_high, g_low, g_high = tables.faults.tolist()
         if thr_low > thr_high or max(g_low, g_high) > MAX_STEPS:
             expected = f"expected rising thresholds, then two conductances up to {MAX_STEPS}"
@@ -257,8 +258,8 @@ class _Reader:
         k, n = node.weights
         name = node.name
         scales = self.tensor(f"{name}.scales", "F32", (3,))
-        if scales.min() < 1 / MOST or scales.max() > MOST:
-            expected = f"expected w_step, dac_lsb, adc_lsb from {1 / MOST:g} to {MOST:g}"
+        if scales.min() < 1 / MOST_SCALE or scales.max() > MOST_SCALE:
+            expected = f"expected w_step, dac_lsb, adc_lsb from {1 / MOST_SCALE:g} to {MOST_SCALE:g}"
             raise self.fail(f"{name}.scales: {scales.tolist()} given, {expected}")
         level = self.tensor(f"{name}.levels", "U8", (2, k, n))
         if level.max(initial=0) >= levels:
