@@ -55,7 +55,10 @@ def main(argv: list[str] | None = None) -> None:
 
     try:
         rram.main(args=argv, prog_name="rram")
-    except (HostError, RramError, ProfileError, OSError) as error:
+    except OSError as error:
+        print(f"rram: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
+    except (HostError, RramError, ProfileError) as error:
         print(f"rram: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -30,8 +30,8 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON ('-': standard output).")
-def list_profiles(json_file: str | None) -> None:
+@console.common_options
+def list_profiles(seed: int, json_file: str | None) -> None:
     """List the profiles that travel with the package.
 
     Example: rram profile list
@@ -80,15 +80,15 @@ def show(profile: str, seed: int, json_file: str | None) -> None:
 
 @command.command()
 @click.argument("document", type=click.Choice(["device-profile", "macro-config"]), default="device-profile")
-@click.option("--json", "json_file", metavar="FILE", default="-", help="Where to write it (default: standard output).")
-def schema(document: str, json_file: str) -> None:
+@console.common_options
+def schema(document: str, seed: int, json_file: str | None) -> None:
     """Print the JSON Schema of a profile or a macro document.
 
     Example: rram profile schema macro-config
     """
     from device_models.schema import published
 
-    console.emit_json(json.loads(published(document)), json_file)
+    console.emit_json(json.loads(published(document)), json_file or "-")
 
 
 def level_rows(document: DeviceProfile, compiled: CompiledProfile, seed: int) -> list[dict[str, float]]:

@@ -34,8 +34,9 @@ def test_the_demo_ends_with_a_table_a_picture_and_the_next_step(
     assert not end.value.code
     result = json.loads(out)
     assert [track["name"] for track in result["tracks"]] == TRACKS
-    assert set(result) == {"tracks", "change", "cells", "cells_written", "engine", "sram_percent", "sram_bytes", "bundle",
-                           "picture"}  # fmt: skip
+    assert set(result) == {
+        "tracks", "change", "cells", "cells_written", "engine", "sram_percent", "sram_bytes", "bundle", "picture",
+    }  # fmt: skip
     assert result["cells_written"] == 0
     kernels = [layer.kernel.shape for layer in load_model(trained.files.teacher).layers if layer.get_weights()]
     assert result["cells"] == sum(2 * int(np.prod(shape)) for shape in kernels)

@@ -33,5 +33,5 @@ WRONG = ["", "affine", "affine:", "affine:1", "affine:1,2,3", "affine:a,b", "aff
 
 @pytest.mark.parametrize("text", [*WRONG, "affine:1e39,0"])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(HostError, match=r"--shift: '.*' given, expected affine:SCALE,OFFSET, for example affine:0.5,0.4"):
+    with pytest.raises(HostError, match=r"--shift: '.*' given, expected affine:SCALE,OFFSET, for example"):
         Shift.parse(text)
