@@ -21,7 +21,7 @@ from tests.firmware_py.make_bundle import CONV, DENSE, Synthetic, make_bundle
 
 QUIET = Effects(read_noise=False)
 FINE = Synthetic(adc_bits=16, rows=16)
-SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
 
 
 def conv(padding: str, kernel: list[int], stride: list[int], out: list[int], signed: bool = False) -> list[dict]:
@@ -147,9 +147,10 @@ NOISY = Synthetic(nodes=[{"op": "dense", "name": "d", "out": [6]}], input_shape=
 READS = 6000
 
 
-def reads_of_one_input(tmp_path: Path) -> tuple[Bundle, np.ndarray, np.ndarray]:
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, np.ndarray, np.ndarray]:
     """(bundle, codes [40], sums in units of D x code [READS, 6]) of one input read again and again."""
-    bundle = opened(tmp_path, NOISY, adc_lsb=150)
+    bundle = opened(tmp_path_factory.mktemp("reads"), NOISY, adc_lsb=150)
     tables = replace(bundle.tables, read_a=np.linspace(5, 50, 10))
     bundle = replace(bundle, tables=tables)
     codes = np.random.default_rng(2).integers(0, 256, 40)
@@ -169,9 +170,9 @@ def gaussian_per_cell(bundle: Bundle, codes: np.ndarray, rng: np.random.Generato
     return out
 
 
-def test_read_noise_has_the_mean_and_variance_of_one_gaussian_per_cell(tmp_path: Path) -> None:
+def test_read_noise_has_the_mean_and_variance_of_one_gaussian_per_cell(reads: Any) -> None:
     """Fixed seeds. Tolerance of the variance: 4 standard errors, 1 % for V's and the codes' rounding, ADC^2 / 12."""
-    bundle, codes, found = reads_of_one_input(tmp_path)
+    bundle, codes, found = reads
     expected = gaussian_per_cell(bundle, codes, np.random.default_rng(3))
     exact = codes @ engine_of(bundle).cells[0].d.astype(np.float64)
     deviation = expected.std(axis=0)
@@ -188,9 +189,9 @@ def test_read_noise_has_the_mean_and_variance_of_one_gaussian_per_cell(tmp_path:
     assert np.all(np.abs(kurtosis - 3) < 4 * (24 / READS) ** 0.5)
 
 
-def test_read_noise_is_as_spread_as_one_gaussian_per_cell(tmp_path: Path) -> None:
+def test_read_noise_is_as_spread_as_one_gaussian_per_cell(reads: Any) -> None:
     """Kolmogorov's distance of two samples, column by column."""
-    bundle, codes, found = reads_of_one_input(tmp_path)
+    bundle, codes, found = reads
     expected = gaussian_per_cell(bundle, codes, np.random.default_rng(4))
     for a, b in zip(found.T, expected.T, strict=True):
         points = np.sort(np.concatenate([a, b]))
@@ -198,8 +199,8 @@ def test_read_noise_is_as_spread_as_one_gaussian_per_cell(tmp_path: Path) -> Non
         assert distance.max() / READS < 1.95 * (2 / READS) ** 0.5
 
 
-def test_noise_of_columns_and_reads_is_independent(tmp_path: Path) -> None:
-    _, _, found = reads_of_one_input(tmp_path)
+def test_noise_of_columns_and_reads_is_independent(reads: Any) -> None:
+    _, _, found = reads
     noise = found - found.mean(axis=0)
     assert np.abs(np.corrcoef(noise.T) - np.eye(6)).max() < 5 / READS**0.5
     for column in noise.T:
