@@ -39,7 +39,7 @@ def command(bundle: str, target: str, **options: Any) -> None:
 
 def report(result: dict[str, Any]) -> list[str]:
     """What happened, for people."""
-    where = f"{result['target']}: {result['path']}"
+    where = result["path"] if result["target"] == result["path"] else f"{result['target']}: {result['path']}"
     if not result["changed"]:
         return [f"{where} holds this very release {result['id']} already: nothing was done"]
     if result["selftest"] is None:

@@ -17,11 +17,13 @@ from host_tools.console import Progress, progress, say
 from host_tools.errors import HostError
 from host_tools.flash.find_python import FIND_PYTHON
 from host_tools.flash.release import INSTALLER, Release, make_release, script
-from host_tools.flash.transport_ssh import Connection
+from host_tools.flash.transport_ssh import Connection, Cut
 from host_tools.flash.wheel import board_wheel
 
 DEFAULT_FOLDER = "~/rram-edge"  # of the user who logs in
 BLOCK = 32768
+UNCHANGED = "the board runs what it ran before"
+TESTED = "only a release that passed its self-test runs there"
 INSTALLED_BYTES = 8 << 20  # at least; the board knows better (on_board/environment.py)
 
 
@@ -84,7 +86,7 @@ def check_room(connection: Connection, board: Board, release: Release, missing: 
     needed = sum(len(release.files[name]) for name in missing) + (INSTALLED_BYTES if new else 0)
     if board.facts["free"] < needed:
         free = f"{board.facts['free'] >> 20} MB free, {(needed >> 20) + 1} MB needed"
-        raise HostError(f"{connection.name}: no space left in {board.root}: {free}; the board runs what it ran before")
+        raise HostError(f"{connection.name}: no space left in {board.root}: {free}; {UNCHANGED}")
 
 
 def send(connection: Connection, board: Board, release: Release, missing: list[str]) -> None:
@@ -110,29 +112,36 @@ def install(connection: Connection, board: Board, release: Release) -> dict[str,
     folder = board.root / "releases" / release.id
     words = [board.facts["python"], str(folder / INSTALLER), str(folder), str(board.root), "--report"]
     with progress("install on the board", 1) as bar:
-        result = run(connection, "exec " + shlex.join(words), "the installation", bar=bar)
+        # after the switch a cut can only lose the report
+        result = run(connection, shlex.join(["exec", *words]), "the installation", left=TESTED)
         bar.advance(1)
     return result
 
 
 def run(
-    connection: Connection, command: str, doing: str, data: Iterable[bytes] = (), bar: Progress | None = None
+    connection: Connection, command: str, doing: str, data: Iterable[bytes] = (), left: str = UNCHANGED
 ) -> dict[str, Any]:
-    """Run one of our scripts: 'step:' lines are shown, 'error:' becomes a HostError, 'result:' is the answer."""
+    """Run one of our scripts: 'step:' lines are shown, 'error:' becomes a HostError, 'result:' is the answer.
+
+    `left` says what a cut connection leaves on the board.
+    """
 
     def show(line: str) -> None:
-        if line.startswith("step: ") and bar is not None:
+        if line.startswith("step: "):
             say(f"  {line.removeprefix('step: ')}")
 
-    done = connection.run(command, data, show, doing)
+    try:
+        done = connection.run(command, data, show, doing)
+    except Cut as error:
+        raise HostError(f"{error}; {left}") from error
     lines = [line.strip() for line in done.output.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     results = [line.removeprefix("result: ") for line in lines if line.startswith("result: ")]
-    if done.code == 0 and not errors:
+    if results or (done.code == 0 and not errors):
         return dict(json.loads(results[-1])) if results else {}
     how = "was killed" if done.code == -1 else f"failed with exit {done.code}"
     reason = errors[-1] if errors else f"{doing} {how}: {lines[-1] if lines else 'no output'}"
-    raise HostError(f"{connection.name}: {reason}; the board runs what it ran before")
+    raise HostError(f"{connection.name}: {reason}; {UNCHANGED}")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -31,6 +31,10 @@ class Result:
     output: str
 
 
+class Cut(HostError):
+    """The connection ended by itself."""
+
+
 class Connection:
     """An authenticated connection; `run` one command after another, then `close`."""
 
@@ -46,7 +50,7 @@ class Connection:
     ) -> Result:
         """Run a shell command; `data` is its standard input, `on_line` gets every line as it comes.
 
-        HostError: the connection is cut; `doing` says in the middle of what.
+        Cut: the connection ended by itself; `doing` says in the middle of what.
         """
         import paramiko
 
@@ -71,10 +75,9 @@ class Connection:
                 raise self.cut(doing)
         return Result(code, "\n".join(lines))
 
-    def cut(self, doing: str) -> HostError:
+    def cut(self, doing: str) -> Cut:
         """The error for a connection that ended by itself."""
-        left = "the board runs what it ran before; flash again"
-        return HostError(f"{self.name}: the connection was cut during {doing}; {left}")
+        return Cut(f"{self.name}: the connection was cut during {doing}; flash again")
 
     def close(self) -> None:
         """Close this connection, then those it goes through."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -117,7 +118,7 @@ def build_core(release: Path, pure: bool) -> str:
         step("no C compiler: the NumPy engine runs (for the C core: sudo apt install gcc python3-dev)")
         return "no C compiler"
     step("compile the C core")
-    done = quiet([release / "venv/bin/python", "-m", "firmware_py.build_core"])
+    done = quiet([release / "venv/bin/python", "-m", "firmware_py.build_core"], CC=os.environ.get("CC", "cc"))
     if done.returncode == 0:
         return "compiled on the board"
     if says_full(done.stdout):

@@ -36,7 +36,7 @@ def current(root: Path) -> dict:
         return {"id": None, "works": False, "selftest": None}
     try:
         command = [str(link / "venv/bin/python"), "-c", "import firmware_py"]
-        works = subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+        works = subprocess.run(command, capture_output=True, timeout=120, cwd="/").returncode == 0
         selftest = json.loads((link / "selftest.json").read_text())
     except (OSError, ValueError, subprocess.SubprocessError):
         works, selftest = False, None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
+BLAME = re.compile(r"(?i)error\b|\w+error:|FAIL\b|rram-edge:|build_core:")
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -21,12 +23,18 @@ def step(text: str) -> None:
     print(f"step: {text}", flush=True)
 
 
-def quiet(command: list) -> subprocess.CompletedProcess:
-    """Run a command without input; its output is kept, not shown."""
+def quiet(command: list, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command without input, with more environment; its output is kept, not shown."""
     return subprocess.run(
         [str(word) for word in command],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
+        env={**os.environ, **environment},
+        cwd="/",  # python -m and -c would take modules from the folder in which the user happens to be
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
 
 
 def says_full(output: str) -> bool:
@@ -37,5 +45,5 @@ def says_full(output: str) -> bool:
 def last_line(output: str) -> str:
     """The line of a tool's output that says what went wrong."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(?i)error\b|\w+error:|FAIL\b|rram-edge:", line) or says_full(line)]
+    errors = [line for line in lines if BLAME.match(line) or says_full(line)]
     return (errors or lines or ["no output"])[-1]

@@ -104,7 +104,7 @@ def tools(folder: Path) -> Path:
     """The board's PATH: the system's tools, and as python3 the Python that runs the tests."""
     path = folder / "bin"
     path.mkdir()
-    for name in ("sh", "cc", "gcc", "as", "ld", "timeout", "sleep", "cat", "kill", "dirname", "readlink", "ldconfig"):
+    for name in ("sh", "cc", "gcc", "as", "ld", "timeout", "sleep", "cat", "kill", "dirname", "grep", "cut"):
         found = shutil.which(name)
         if found:
             (path / name).symlink_to(found)

@@ -81,9 +81,13 @@ def test_install_sh_compiles_the_core_where_a_compiler_is(rram, bundles, card, b
     if subprocess.run(["cc", "--version"], capture_output=True, check=False).returncode:
         pytest.skip("no C compiler here")
     rram("flash", bundles(21), card)
-    run = board.shell(f"sh {card}/install.sh $HOME/compiled")
+    other = board.home / "work" / "firmware_py"  # a source tree in which the user happens to be
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise SystemExit('the wrong firmware_py')\n")
+    run = board.shell(f"cd work; sh {card}/install.sh $HOME/compiled")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "compile the C core" in run.stdout
+    assert "NumPy engine" not in run.stdout
     check = board.shell("compiled/rram-edge selftest compiled/current/net21.rram.safetensors --engine c")
     assert check.returncode == 0, check.stdout + check.stderr
 
