@@ -1,7 +1,7 @@
 """What `rram-edge bench` measures: time of one image and of one label, beside the ideal network, and memory.
 
-Times are taken in turns (predict, ideal network, learn; and again), and a ratio is the median of the ratios of neighbours:
-it holds on a busy machine, where the microseconds do not. One thread each.
+Times are taken in turns (predict, ideal network, learn; and again), and a ratio is the median of the ratios of
+neighbours: it holds on a busy machine, where the microseconds do not. One thread each.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
 #define STRIP 768        /* outputs of one tile that are converted together: their sums and draws stay in the first-level cache */
 #define SHARES 2304      /* corrections of a few output rows that are summed together */
 #define SPARSE_SLACK 160 /* elements that the sparse kernel may read and write past the end: eight vectors and some */
-#define COLUMN_BLOCK 16  /* columns whose weights are transposed together in the backward pass of a convolution */
+#define COLUMN_BLOCK 8   /* columns whose weights are transposed together in the backward pass of a convolution */
 #define SHORT_COLUMNS 512 /* 512 columns x 127 x 32767 still fit int32 */
 
 /* One analog layer. Rows of the array are kept in pairs (k, k + 1) that lie side by side in the input, because one multiply-add
@@ -41,7 +41,7 @@ typedef struct step {
     layer *analog;       /* NULL: digital */
     uint32_t buffer;     /* which activation buffer holds the output */
     size_t in_size, out_size;
-    uint8_t *positive;   /* relu: 1 where the output is positive */
+    uint16_t *positive;  /* relu: one bit for each output, set where it is positive */
     uint16_t *place;     /* maxpool: which of the window is the first maximum */
 } step;
 
@@ -52,8 +52,9 @@ struct rram_net {
     uint32_t step_count, layer_count;
     uint32_t key[2];
     int read_noise;
-    float *normal;       /* [RRAM_NODES] */
-    float *buffer[2];    /* activations; in the backward pass dLoss/d activation */
+    const float *normal; /* [RRAM_NODES] */
+    float *buffer[2];    /* activations; in the backward pass dLoss/d activation, and behind it scratch */
+    size_t buffer_size[2];
     void *scratch;       /* of the phase at hand */
 };
 
@@ -93,12 +94,13 @@ void place_layer(layer *l, bump *b);
 void pair_rows(layer *l);
 size_t forward_scratch(const layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
+void repeat_columns(const float *from, size_t n, float *to);
 void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
 
 /* net.c, learn.c */
 const kernels *kernels_of(int variant);
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep);
-size_t learn_scratch(const layer *l);
+size_t learn_scratch(const layer *l, size_t buffer_size);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define LANES_MAX 16
-#define SLACK 160 /* elements of slack behind arrays that loops may overrun: draws come 128 at a time */
+#define SLACK 112 /* elements of slack behind arrays that loops may overrun: draws come 96 at a time */
 
 /* Philox counter of one read of one layer; word 0 of the counter is element / 4. */
 typedef struct stream {
@@ -57,8 +57,16 @@ typedef struct kernels {
     /* y[e] += x[from[e]] */
     void (*add)(float *y, size_t count, const uint32_t *from, const float *x);
     void (*relu)(const float *x, size_t count, float *y);
+    /* one bit for each element, 16 in a word: is it positive? and: zero where the bit is not set */
+    void (*signs)(const float *y, size_t count, uint16_t *bits);
+    void (*keep)(float *delta, size_t count, const uint16_t *bits);
     /* one output row of a max pool: windows of kh rows (pitch apart) and kw * c values, step apart */
     void (*pool)(const float *x, size_t windows, size_t step, size_t c, size_t kh, size_t kw, size_t pitch, float *y);
+    /* 8-bit codes of e[i] = delta[i] (times gain[i % n], repeated, unless NULL); returns their scale, 0 where all are zero */
+    float (*quantize)(const float *delta, size_t count, const float *gain, size_t n, int16_t *c);
+    /* sum of a[i] * b[i]; both may be read past the end, where a is zero; |a| <= 127, |b| <= 255, count <= 65536 */
+    int32_t (*correlate)(const int16_t *a, const int16_t *b, size_t count);
+    void (*accumulate)(const int32_t *from, size_t count, int64_t *to);
     /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n */
     void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
 } kernels;

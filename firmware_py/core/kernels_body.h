@@ -271,6 +271,19 @@ FN void body_relu(const float *x, size_t count, float *y) {
     for (size_t i = 0; i < count; i += LANES) vf_store(y + i, vf_max(vf_load(x + i), zero));
 }
 
+FN void body_signs(const float *y, size_t count, uint16_t *bits) {
+    for (size_t i = 0; i < count; i += 16) {
+        uint32_t word = 0;
+        for (size_t b = 0; b < 16; b += LANES) word |= vf_positive(vf_load(y + i + b)) << b;
+        bits[i / 16] = (uint16_t)word;
+    }
+}
+
+FN void body_keep(float *delta, size_t count, const uint16_t *bits) {
+    for (size_t i = 0; i < count; i += 16)
+        for (size_t b = 0; b < 16; b += LANES) vf_store(delta + i + b, vf_keep(vf_load(delta + i + b), (uint32_t)bits[i / 16] >> b));
+}
+
 FN void body_pool(const float *x, size_t windows, size_t step, size_t c, size_t kh, size_t kw, size_t pitch, float *y) {
     for (size_t w = 0; w < windows; w++, x += step, y += c) /* in order: what is stored too far is overwritten by the next */
         for (size_t j = 0; j < c; j += LANES) {
@@ -279,6 +292,51 @@ FN void body_pool(const float *x, size_t windows, size_t step, size_t c, size_t 
                 for (size_t b = 0; b < kw; b++) m = vf_max(vf_load(x + a * pitch + b * c + j), m);
             vf_store(y + j, m);
         }
+}
+
+FN vf body_error(const float *delta, size_t i, const float *gain, size_t j) {
+    return gain ? vf_mul(vf_load(delta + i), vf_load(gain + j)) : vf_load(delta + i);
+}
+
+FN float body_quantize(const float *delta, size_t count, const float *gain, size_t n, int16_t *c) {
+    const size_t advance = LANES % n, whole = count - count % LANES;
+    vf most = vf_set1(0.0f);
+    float lane[LANES], largest = 0.0f;
+    size_t j = 0;
+    for (size_t i = 0; i < whole; i += LANES) {
+        const vf e = body_error(delta, i, gain, j);
+        most = vf_max(e, vf_max(vf_sub(vf_set1(0.0f), e), most));
+        j += advance;
+        if (j >= n) j -= n;
+    }
+    vf_store(lane, most);
+    for (size_t i = 0; i < LANES; i++) largest = lane[i] > largest ? lane[i] : largest;
+    for (size_t i = whole; i < count; i++) {
+        const float e = gain ? delta[i] * gain[i % n] : delta[i];
+        largest = e > largest ? e : -e > largest ? -e : largest;
+    }
+    const float scale = largest / 127.0f;
+    const vf step = vf_set1(scale);
+    j = 0;
+    for (size_t i = 0; i < count; i += LANES) { /* past the end, any code will do */
+        vi_store_i16(c + i, scale > 0.0f ? vf_round(vf_div(body_error(delta, i, gain, j), step)) : vi_zero());
+        j += advance;
+        if (j >= n) j -= n;
+    }
+    return scale;
+}
+
+FN int32_t body_correlate(const int16_t *a, const int16_t *b, size_t count) {
+    vacc s = vacc_zero(), t = vacc_zero();
+    for (size_t i = 0; i < count; i += 4 * LANES) {
+        s = vacc_dot(s, vi_load(a + i), vi_load(b + i));
+        t = vacc_dot(t, vi_load(a + i + 2 * LANES), vi_load(b + i + 2 * LANES));
+    }
+    return vi_sum(vi_add(vacc_sum(s), vacc_sum(t)));
+}
+
+FN void body_accumulate(const int32_t *from, size_t count, int64_t *to) {
+    for (size_t i = 0; i < count; i++) to[i] += from[i];
 }
 
 FN void body_transposed(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]) {
@@ -294,5 +352,6 @@ FN void body_transposed(const int16_t *w, const int32_t *c, size_t n, int32_t ou
 
 const kernels KERNELS = {.name = KERNEL_NAME, .words = body_words, .normals = body_normals, .dac = body_dac,
                          .square = body_square, .dot = body_dot, .dot_u8 = body_dot_u8, .convert = body_convert,
-                         .digital = body_digital, .planes = body_planes, .sparse = body_sparse, .add = body_add, .relu = body_relu, .pool = body_pool,
+                         .digital = body_digital, .planes = body_planes, .sparse = body_sparse, .add = body_add, .relu = body_relu, .signs = body_signs, .keep = body_keep, .pool = body_pool,
+                         .quantize = body_quantize, .correlate = body_correlate, .accumulate = body_accumulate,
                          .transposed = body_transposed};

@@ -180,7 +180,7 @@ void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
 }
 
 /* Repeat a row of columns, for loads across its end. */
-static void repeat_columns(const float *from, size_t n, float *to) {
+void repeat_columns(const float *from, size_t n, float *to) {
     memcpy(to, from, n * sizeof *to);
     for (size_t j = 0; j < LANES_MAX; j++) to[n + j] = to[j];
 }

@@ -57,47 +57,60 @@ static int check_node(const rram_node *d, const step *before, step *s) {
            (d->out_w - 1) * d->sw + d->kw <= d->in_w;
 }
 
+/* Activation buffer of node i's output, the one before it having been `buffer`: relu works in place, the others change sides. */
+static uint32_t next_buffer(const rram_node *d, uint32_t i, uint32_t buffer) {
+    return d->op == RRAM_RELU && i > 0 ? buffer : 1 - buffer;
+}
+
+/* What the layers need for a while: the most of any phase of any layer. */
+static size_t scratch_size(const rram_desc *desc, const size_t buffer_size[2]) {
+    size_t most = 0;
+    uint32_t buffer = 0;
+    for (uint32_t i = 0; i < desc->node_count; i++) {
+        layer l;
+        buffer = next_buffer(desc->nodes + i, i, buffer);
+        if (desc->nodes[i].op != RRAM_ANALOG || !plan_layer(&l, desc->nodes + i, i)) continue;
+        const size_t needs[3] = {cells_scratch(&l), forward_scratch(&l), learn_scratch(&l, buffer_size[buffer])};
+        for (int k = 0; k < 3; k++) most = needs[k] > most ? needs[k] : most;
+    }
+    return most;
+}
+
 /* Lay everything out; with base NULL only the size is found. 0: impossible. */
 static size_t lay_out(const rram_desc *desc, unsigned char *base) {
+    if (desc->node_count < 1 || desc->node_count > 1000 || desc->level_count < 1 || desc->level_count > 256) return 0;
     bump b = {base, 0};
-    rram_net *net = take(&b, 1, sizeof *net), sizes_only;
+    rram_net sizes_only, *net = take(&b, 1, sizeof *net);
     if (!net) net = &sizes_only;
     memset(net, 0, sizeof *net);
-    if (desc->node_count < 1 || desc->node_count > 1000 || desc->level_count < 1 || desc->level_count > 256) return 0;
-    for (uint32_t i = 0; i < desc->node_count; i++) net->layer_count += desc->nodes[i].op == RRAM_ANALOG;
     net->step_count = desc->node_count;
+    for (uint32_t i = 0; i < desc->node_count; i++) net->layer_count += desc->nodes[i].op == RRAM_ANALOG;
     net->steps = take(&b, net->step_count, sizeof *net->steps);
     net->layers = take(&b, net->layer_count, sizeof *net->layers);
-    net->normal = take(&b, RRAM_NODES, sizeof *net->normal);
-    size_t sizes[2] = {0, 0}, scratch = 0;
-    uint32_t index = 0, buffer = 0;
-    step before, s;
+    uint32_t index = 0;
+    step before = {.buffer = 0}, s;
     for (uint32_t i = 0; i < desc->node_count; i++, before = s) {
         const rram_node *d = desc->nodes + i;
         memset(&s, 0, sizeof s);
         s.d = *d;
+        s.buffer = next_buffer(d, i, before.buffer);
         if (!check_node(d, i ? &before : NULL, &s)) return 0;
         if (d->op == RRAM_ANALOG) {
             layer l;
             if (!plan_layer(&l, d, index)) return 0;
             place_layer(&l, &b);
-            const size_t needs[3] = {cells_scratch(&l), forward_scratch(&l), learn_scratch(&l)};
-            for (int k = 0; k < 3; k++) scratch = needs[k] > scratch ? needs[k] : scratch;
             if (base) net->layers[index] = l, s.analog = net->layers + index;
             index++;
-        } else {
-            s.positive = take(&b, d->op == RRAM_RELU ? s.out_size : 0, sizeof *s.positive);
-            s.place = take(&b, d->op == RRAM_MAXPOOL ? s.out_size : 0, sizeof *s.place);
         }
-        if (d->op != RRAM_RELU || i == 0) buffer = 1 - buffer; /* relu works in place */
-        s.buffer = buffer;
-        if (s.out_size > sizes[buffer]) sizes[buffer] = s.out_size;
-        if (i == 0 && s.in_size > sizes[1 - buffer]) sizes[1 - buffer] = s.in_size;
+        s.positive = take(&b, d->op == RRAM_RELU ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
+        s.place = take(&b, d->op == RRAM_MAXPOOL ? s.out_size : 0, sizeof *s.place);
+        if (s.out_size > net->buffer_size[s.buffer]) net->buffer_size[s.buffer] = s.out_size;
+        if (i == 0) net->buffer_size[1 - s.buffer] = d->op == RRAM_ANALOG ? 0 : s.in_size; /* a copy of the caller's input */
         if (base) net->steps[i] = s;
     }
-    for (int k = 0; k < 2; k++) net->buffer[k] = take(&b, sizes[k] + SLACK, sizeof(float));
-    net->scratch = take(&b, scratch, 1);
-    take(&b, SPARSE_SLACK, sizeof(float));
+    for (int k = 0; k < 2; k++) net->buffer[k] = take(&b, net->buffer_size[k] + SLACK, sizeof(float));
+    net->scratch = take(&b, scratch_size(desc, net->buffer_size), 1);
+    take(&b, SPARSE_SLACK, sizeof(float)); /* loads may run past the last array, too */
     return b.used;
 }
 
@@ -118,7 +131,7 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     net->key[0] = (uint32_t)desc->seed;
     net->key[1] = (uint32_t)(desc->seed >> 32);
     net->read_noise = (desc->effects & RRAM_READ_NOISE) != 0;
-    memcpy(net->normal, desc->normal, RRAM_NODES * sizeof *net->normal);
+    net->normal = desc->normal;
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
@@ -129,14 +142,16 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
 /* Which of each window is the first maximum, by what the pool gave. */
 static void keep_maxima(const step *s, const float *x, const float *y) {
     const rram_node *d = &s->d;
-    const size_t pitch = (size_t)d->in_w * d->in_c;
-    for (size_t o = 0; o < s->out_size; o++) {
-        const size_t c = o % d->in_c, ox = o / d->in_c % d->out_w, oy = o / d->in_c / d->out_w;
-        const float *window = x + oy * d->sh * pitch + ox * d->sw * d->in_c + c;
-        uint32_t i = 0;
-        while (i + 1 < d->kh * d->kw && window[i / d->kw * pitch + i % d->kw * d->in_c] != y[o]) i++;
-        s->place[o] = (uint16_t)i;
-    }
+    const size_t c = d->in_c, pitch = (size_t)d->in_w * c, kh = d->kh, kw = d->kw, columns = d->out_w;
+    uint16_t *place = s->place;
+    for (size_t oy = 0; oy < d->out_h; oy++)
+        for (size_t ox = 0; ox < columns; ox++, y += c, place += c) {
+            const float *window = x + oy * d->sh * pitch + ox * d->sw * c;
+            for (size_t i = kh * kw; i-- > 0;) { /* from the last, so that the first one stays */
+                const float *at = window + i / kw * pitch + i % kw * c;
+                for (size_t j = 0; j < c; j++) place[j] = at[j] >= y[j] ? (uint16_t)i : place[j];
+            }
+        }
 }
 
 static void pool(const kernels *kern, const rram_node *d, const float *x, float *y) {
@@ -161,7 +176,7 @@ const float *forward(rram_net *net, const float *x, uint64_t read, int keep) {
             analog_outputs(net, s->analog, y);
         } else if (s->d.op == RRAM_RELU) {
             net->kern->relu(x, s->out_size, y);
-            for (size_t e = 0; keep && e < s->out_size; e++) s->positive[e] = y[e] > 0.0f;
+            if (keep) net->kern->signs(y, s->out_size, s->positive);
         } else {
             pool(net->kern, &s->d, x, y);
             if (keep) keep_maxima(s, x, y);

@@ -11,6 +11,7 @@ typedef __m256i vacc;
 typedef __m256i vq;
 static const uint8_t QORDER[QLANES] = {0, 2, 1, 3}; /* so that vq_words, which works in 128-bit halves, comes out in order */
 
+FN vi vi_zero(void) { return _mm256_setzero_si256(); }
 FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 FN vi vi_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
 FN vi vi_load_i16(const int16_t *p) { return _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)p)); }
@@ -43,6 +44,11 @@ FN vf vf_set1(float x) { return _mm256_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
 FN vf vf_gather(const float *x, const uint32_t *from) { return _mm256_i32gather_ps(x, vi_load(from), 4); }
+FN uint32_t vf_positive(vf a) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ)); }
+FN vf vf_keep(vf a, uint32_t bits) {
+    const vi lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), set = _mm256_and_si256(_mm256_set1_epi32((int32_t)bits), lane);
+    return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lane)));
+}
 FN vf vf_from(vi v) { return _mm256_cvtepi32_ps(v); }
 FN vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 FN vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }

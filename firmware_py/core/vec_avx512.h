@@ -15,6 +15,7 @@ typedef __m512i vacc;
 typedef __m512i vq;
 static const uint8_t QORDER[QLANES] = {0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_words, which works in 128-bit parts, comes out in order */
 
+FN vi vi_zero(void) { return _mm512_setzero_si512(); }
 FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 FN vi vi_load_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
 FN vi vi_load_i16(const int16_t *p) { return _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
@@ -41,6 +42,8 @@ FN vf vf_set1(float x) { return _mm512_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
 FN vf vf_gather(const float *x, const uint32_t *from) { return _mm512_i32gather_ps(vi_load(from), x, 4); }
+FN uint32_t vf_positive(vf a) { return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ); }
+FN vf vf_keep(vf a, uint32_t bits) { return _mm512_maskz_mov_ps((__mmask16)bits, a); }
 FN vf vf_from(vi v) { return _mm512_cvtepi32_ps(v); }
 FN vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 FN vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }

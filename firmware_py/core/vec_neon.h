@@ -11,6 +11,7 @@ typedef struct vacc { int32x4_t low, high; } vacc; /* products of columns 0, 1 a
 typedef uint64x2_t vq;
 static const uint8_t QORDER[QLANES] = {0, 1};
 
+FN vi vi_zero(void) { return vdupq_n_s32(0); }
 FN vi vi_load(const void *p) { return vreinterpretq_s32_u8(vld1q_u8((const uint8_t *)p)); }
 FN vi vi_load_u8(const uint8_t *p) { return vreinterpretq_s32_u16(vmovl_u8(vld1_u8(p))); }
 FN vi vi_load_i16(const int16_t *p) { return vmovl_s16(vld1_s16(p)); }
@@ -47,6 +48,14 @@ FN void vf_store(float *p, vf v) { vst1q_f32(p, v); }
 FN vf vf_gather(const float *x, const uint32_t *from) {
     const float lane[LANES] = {x[from[0]], x[from[1]], x[from[2]], x[from[3]]};
     return vld1q_f32(lane);
+}
+FN uint32_t vf_positive(vf a) {
+    const uint32_t bit[LANES] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vcgtzq_f32(a), vld1q_u32(bit)));
+}
+FN vf vf_keep(vf a, uint32_t bits) {
+    const uint32_t bit[LANES] = {1, 2, 4, 8};
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vtstq_u32(vdupq_n_u32(bits), vld1q_u32(bit))));
 }
 FN vf vf_from(vi v) { return vcvtq_f32_s32(v); }
 FN vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }

@@ -11,6 +11,7 @@ typedef uint64_t vq;  /* 64-bit lanes for Philox, QLANES of them */
 #define QLANES 1
 static const uint8_t QORDER[QLANES] = {0};
 
+FN vi vi_zero(void) { return 0; }
 FN vi vi_load(const void *p) { vi v; memcpy(&v, p, sizeof v); return v; }
 FN vi vi_load_u8(const uint8_t *p) { return (vi)((uint32_t)p[0] | (uint32_t)p[1] << 16); }
 FN vi vi_load_i16(const int16_t *p) { return *p; }
@@ -32,6 +33,8 @@ FN vf vf_set1(float x) { return x; }
 FN vf vf_load(const float *p) { return *p; }
 FN void vf_store(float *p, vf v) { *p = v; }
 FN vf vf_gather(const float *x, const uint32_t *from) { return x[*from]; }
+FN uint32_t vf_positive(vf a) { return a > 0.0f; }
+FN vf vf_keep(vf a, uint32_t bits) { return bits & 1 ? a : 0.0f; }
 FN vf vf_from(vi v) { return (float)v; }
 FN vf vf_add(vf a, vf b) { return a + b; }
 FN vf vf_sub(vf a, vf b) { return a - b; }

@@ -11,6 +11,7 @@ typedef __m128i vacc;
 typedef __m128i vq;
 static const uint8_t QORDER[QLANES] = {0, 1};
 
+FN vi vi_zero(void) { return _mm_setzero_si128(); }
 FN vi vi_load(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
 FN vi vi_load_u8(const uint8_t *p) { return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
 FN vi vi_load_i16(const int16_t *p) {
@@ -47,6 +48,11 @@ FN vf vf_set1(float x) { return _mm_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm_storeu_ps(p, v); }
 FN vf vf_gather(const float *x, const uint32_t *from) { return _mm_setr_ps(x[from[0]], x[from[1]], x[from[2]], x[from[3]]); }
+FN uint32_t vf_positive(vf a) { return (uint32_t)_mm_movemask_ps(_mm_cmpgt_ps(a, _mm_setzero_ps())); }
+FN vf vf_keep(vf a, uint32_t bits) {
+    const vi lane = _mm_setr_epi32(1, 2, 4, 8), set = _mm_and_si128(_mm_set1_epi32((int32_t)bits), lane);
+    return _mm_and_ps(a, _mm_castsi128_ps(_mm_cmpeq_epi32(set, lane)));
+}
 FN vf vf_from(vi v) { return _mm_cvtepi32_ps(v); }
 FN vf vf_add(vf a, vf b) { return _mm_add_ps(a, b); }
 FN vf vf_sub(vf a, vf b) { return _mm_sub_ps(a, b); }
