@@ -216,3 +216,12 @@ def test_a_failure_at_the_end_leaves_the_old_bundle(
         write(path, options=replace(OPTIONS, seed=5))
     assert Bundle.open(path).digest == old
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_bundle_is_put_in_place_of_the_old_one_in_one_step(tmp_path: Path, without_flatbuffer: None) -> None:
+    """By a rename: who has the old file open (boards map it) keeps the old one, whole."""
+    path = tmp_path / "b.safetensors"
+    old = write(path).digest
+    (tmp_path / "old").hardlink_to(path)
+    assert write(path, options=replace(OPTIONS, seed=5)).digest != old
+    assert Bundle.open(tmp_path / "old").digest == old
