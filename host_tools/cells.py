@@ -28,11 +28,14 @@ class PairTable:
     """`draws` float32 [2L-1, PAIRS]: conductance differences in units of G_max - G_min, row k + L - 1 for signed
     level k.
 
+    `slopes` like `draws`: what a small change of the weight does to that pair, 1 without spread: a cell that is three
+    times too strong makes three times as much of it.
     `values` float32 [L]: the exact value of levels 0..L-1 in that unit, from 0 to 1. `borders` are the midpoints
     between them.
     """
 
     draws: NDArray[np.float32]
+    slopes: NDArray[np.float32]
     values: NDArray[np.float32]
 
     @property
@@ -57,22 +60,40 @@ def _table(document: str) -> PairTable:
     compiled = compile_profile(DeviceProfile.from_json(document))
     target = compiled.target.astype(np.float64)
     span = target[-1] - target[0]
+    cells = np.stack([_quantiles(compiled, level) for level in range(len(target))])
+    slope = np.gradient(cells, target, axis=0)
     rng = np.random.default_rng(0)
-    rows = []
+    draws, slopes = [], []
     for k in range(-len(target) + 1, len(target)):
-        plus, minus = (_cells(compiled, level, rng) for level in (max(k, 0), max(-k, 0)))
-        rows.append((plus - minus) / span)
-    return PairTable(np.stack(rows).astype(np.float32), ((target - target[0]) / span).astype(np.float32))
+        active, idle = rng.permutation(PAIRS), rng.permutation(PAIRS)  # every share of probability once
+        g, rate, other = cells[abs(k)][active], slope[abs(k)][active], cells[0][idle]
+        g, rate = _some_stuck(compiled, rng, g, rate)
+        other, _ = _some_stuck(compiled, rng, other, rate)
+        draws.append((g - other) / span * (1 if k >= 0 else -1))
+        slopes.append(rate)
+    return PairTable(
+        np.stack(draws).astype(np.float32),
+        np.stack(slopes).astype(np.float32),
+        ((target - target[0]) / span).astype(np.float32),
+    )
 
 
-def _cells(compiled: CompiledProfile, level: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """PAIRS cells of one level in G steps: one from each of PAIRS equal shares of probability, in random order; some
-    are stuck."""
+def _quantiles(compiled: CompiledProfile, level: int) -> NDArray[np.float64]:
+    """PAIRS cells of one level in G steps, rising: the middle of each of PAIRS equal shares of probability."""
     p = node_probabilities()
     lower, upper = compiled.quantiles[level] / TABLE_UNIT
     share = (np.arange(PAIRS) + 0.5) / PAIRS
     cells = np.interp(share, np.concatenate([p, 1 - p[-2::-1]]), np.concatenate([lower, upper[-2::-1]]))
-    cells = rng.permutation(np.clip(cells, 0, MAX_STEPS))
+    return np.clip(cells, 0, MAX_STEPS)
+
+
+def _some_stuck(
+    compiled: CompiledProfile, rng: np.random.Generator, g: NDArray[np.float64], rate: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cells and slopes with the profile's share of them stuck: those do not follow their weight."""
     low, high = (round(PAIRS * float(threshold) / 2**32) for threshold in compiled.faults[:2])
-    cells[:low], cells[low:high] = compiled.faults[2:]
-    return rng.permutation(cells)
+    chosen = rng.permutation(PAIRS)
+    g, rate = g.copy(), rate.copy()
+    g[chosen[:low]], g[chosen[low:high]] = compiled.faults[2:]
+    rate[chosen[:high]] = 0.0
+    return g, rate

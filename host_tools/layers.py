@@ -109,13 +109,16 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         them."""
         w, k = self._levels()
         picks = keras.random.randint((self.draws, *self.kernel.shape), 0, PAIRS, seed=self.seeds)
-        table = ops.convert_to_tensor(self.table.draws.ravel())
-        noisy = ops.take(table, (k + (self.table.levels - 1)) * PAIRS + picks) * self.w_clip
-        error = noisy - w
+        # Draw and slope side by side: one look-up, which is most of a step's cost, fetches both.
+        table = np.stack([self.table.draws.ravel() * np.float32(self.w_clip), self.table.slopes.ravel()], axis=1)
+        drawn = ops.take(ops.convert_to_tensor(table), (k + (self.table.levels - 1)) * PAIRS + picks, axis=0)
+        followed = w * drawn[..., 1]
+        error = drawn[..., 0] - followed
         if self.exact_share > 0:
             exact_draw = np.arange(self.draws).reshape(-1, *[1] * len(k.shape)) < round(self.exact_share * self.draws)
-            error = error * (1.0 - self.exact_mask * ops.convert_to_tensor(exact_draw.astype(np.float32)))
-        return w + ops.stop_gradient(error)
+            exact = ops.logical_and(self.exact_mask > 0, ops.convert_to_tensor(exact_draw))
+            followed, error = ops.where(exact, w, followed), ops.where(exact, 0.0, error)
+        return followed + ops.stop_gradient(error)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -22,6 +22,25 @@ def test_every_level_has_the_mean_and_the_spread_of_the_closed_form() -> None:
         assert row.std() == pytest.approx(sigma * np.hypot(plus, minus) / span, rel=0.02)
 
 
+@pytest.mark.parametrize("k", [-9, -4, 1, 9])
+def test_the_slope_of_a_relative_spread_is_the_active_cell_over_its_target(k: int) -> None:
+    profile = charan()
+    g = np.array(profile["levels"]["conductance_uS"])
+    table = pair_table(profile)
+    slope = table.slopes[k + 9].astype(float)
+    idle = g[abs(k)] * slope - np.sign(k) * table.draws[k + 9] * (g[-1] - g[0])  # what is left is the other cell
+    assert idle.mean() == pytest.approx(g[0], rel=0.02)
+    assert idle.std() == pytest.approx(profile["programming"]["sigma"] * g[0], rel=0.05)
+    assert abs(np.corrcoef(idle, slope)[0, 1]) < 0.05
+
+
+def test_an_absolute_spread_does_not_grow_with_the_weight() -> None:
+    profile = changed(sigma=1.5)
+    profile["programming"] |= {"distribution": "normal", "reference": "absolute_uS"}
+    del profile["programming"]["target_is"]
+    np.testing.assert_allclose(pair_table(profile).slopes[10:], 1, atol=0.05)
+
+
 def test_the_tails_are_those_of_a_log_normal_pair() -> None:
     profile = charan()
     g = np.array(profile["levels"]["conductance_uS"])

@@ -109,14 +109,29 @@ def test_draws_differ_from_step_to_step_and_repeat_with_the_seed() -> None:
     assert np.all(first != other(x, training=True).numpy())
 
 
-def test_the_gradient_goes_straight_through() -> None:
+def gradient_of_sum(layer: Any, x: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
-    layer, x = dense(draws=2), RNG.uniform(0, 1, (6, 7)).astype(np.float32)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(x, training=True))
-    gradient = tape.gradient(loss, layer.kernel.value)
-    np.testing.assert_allclose(gradient.numpy(), x.sum(axis=0)[:, None] * layer.gain.numpy(), rtol=1e-4)
+    result: np.ndarray = tape.gradient(loss, layer.kernel.value).numpy()
+    return result
+
+
+def test_without_spread_the_gradient_goes_straight_through() -> None:
+    layer, x = dense(draws=2, profile=changed(sigma=0.0)), RNG.uniform(0, 1, (6, 7)).astype(np.float32)
+    expected = x.sum(axis=0)[:, None] * layer.gain.numpy()
+    np.testing.assert_allclose(gradient_of_sum(layer, x), expected, rtol=5e-3)
+
+
+def test_the_gradient_is_times_the_active_cells_own_draw() -> None:
+    """At the outermost level: conductance over target of the drawn cell, whose mean is 1 and whose deviation sigma."""
+    layer = dense(units=4000, rows=1)
+    layer.kernel.assign(np.full((1, 4000), 0.5))
+    layer.gain.assign(np.ones(4000))
+    slopes = gradient_of_sum(layer, np.ones((1, 1), np.float32))
+    assert slopes.mean() == pytest.approx(1, abs=0.03)
+    assert slopes.std() == pytest.approx(charan()["programming"]["sigma"], rel=0.05)
 
 
 def test_weights_stay_inside_the_clip_while_training() -> None:
