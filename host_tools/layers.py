@@ -2,8 +2,9 @@
 them with Keras.
 
 Training: the latent weight is brought to its level and replaced by a freshly drawn pair; the batch falls into `draws`
-groups, and each group sees cells of its own. The gradient goes straight through (Bengio 2013). Inference: the levels'
-exact values, no noise.
+groups, and each group sees cells of its own. The gradient goes straight through the rounding (Bengio 2013), times what
+the drawn cell makes of a change of its weight: so training learns that a strong weight is also a noisy one. Inference:
+the levels' exact values, no noise.
 
     y = gain * (x . W) + bias
 
@@ -105,8 +106,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         return ops.where(self.exact_mask > 0, w, quantised)
 
     def _drawn(self) -> Any:
-        """[draws, *kernel]: a kernel for each group; gradients reach the latent weights as if nothing had happened to
-        them."""
+        """[draws, *kernel]: a kernel for each group; a gradient reaches the latent weight times its cell's slope."""
         w, k = self._levels()
         picks = keras.random.randint((self.draws, *self.kernel.shape), 0, PAIRS, seed=self.seeds)
         # Draw and slope side by side: one look-up, which is most of a step's cost, fetches both.
