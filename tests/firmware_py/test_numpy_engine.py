@@ -207,7 +207,7 @@ def test_noise_of_columns_and_reads_is_independent(reads: Any) -> None:
         assert abs(np.corrcoef(column[1:], column[:-1])[0, 1]) < 5 / READS**0.5
 
 
-def test_noise_of_positions_and_layers_is_independent(tmp_path: Path) -> None:
+def test_noise_of_positions_is_independent(tmp_path: Path) -> None:
     """The same patch at every position of an even image reads the same cells, with other noise."""
     bundle = opened(tmp_path, replace(FINE, nodes=conv("valid", [2, 2], [2, 2], [2, 2, 3]), input_shape=(4, 4, 1)))
     bundle = with_scales(bundle, adc_lsb=50)
@@ -218,6 +218,15 @@ def test_noise_of_positions_and_layers_is_independent(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         s.reshape(2000, 4, 3).mean(axis=0)[1:], s[:, :3].mean(axis=0)[None].repeat(3, 0), rtol=0.05
     )
+
+
+def test_noise_of_layers_is_independent(tmp_path: Path) -> None:
+    nodes = [{"op": "dense", "name": "a", "out": [6]}, {"op": "dense", "name": "b", "out": [6]}]
+    engine = engine_of(opened(tmp_path, replace(NOISY, nodes=nodes, input_shape=(6,)), adc_lsb=20), Effects())
+    x = np.full((2000, 6), 0.5, np.float32)
+    a, b = (engine.raw(layer, x, 0).reshape(2000, 6) for layer in (0, 1))
+    assert min(a.std(axis=0).min(), b.std(axis=0).min()) > 5
+    assert np.abs(np.corrcoef(a.T, b.T)[:6, 6:]).max() < 5 / 2000**0.5
 
 
 def test_no_input_no_noise(tmp_path: Path) -> None:
