@@ -55,8 +55,8 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     m->dx = take(&b, inner ? input + 2 : 0, sizeof *m->dx);
     m->dxs = take_spare(&other, room, &b, inner ? input : 0, sizeof *m->dxs);
     m->pairs = take(&b, inner && !conv ? n + SLACK : 0, sizeof *m->pairs);
-    m->wt = take_spare(&other, room, &b, conv ? COLUMN_BLOCK * k + SLACK : 0, sizeof *m->wt);
-    m->patch = take_spare(&other, room, &b, conv ? 8 * k + SLACK : 0, sizeof *m->patch);
+    m->wt = take_spare(&other, room, &b, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
+    m->patch = take_spare(&other, room, &b, conv ? 8 * k : 0, sizeof *m->patch);
     m->base = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->base);
     m->live = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->live);
     return b.used > g.used ? b.used : g.used;
