@@ -9,7 +9,13 @@ import click
 from host_tools.console import common_options, emit_json, say
 
 
-@click.command(short_help="Put runtime and bundle on a board (ssh) or in a folder.")
+EXAMPLE = """\b
+Example: rram flash lenet5.rram.safetensors pi@raspberrypi.local
+         rram flash lenet5.rram.safetensors /media/card
+"""
+
+
+@click.command(short_help="Put runtime and bundle on a board (ssh) or in a folder.", epilog=EXAMPLE)
 @click.argument("bundle")
 @click.argument("target")
 @click.option("--path", metavar="DIR", help="Folder on the board (default: ~/rram-edge), or inside a folder TARGET.")
@@ -23,10 +29,6 @@ def command(bundle: str, target: str, **options: Any) -> None:
     TARGET is user@board[:port] or an alias of ~/.ssh/config; or a folder or mounted card (an existing path, or one that
     starts with / or ./), which gets an install.sh to run on the board. The board needs Python 3.10 or newer with venv,
     and no root. Flashing the same thing again changes nothing; after any failure what ran before still runs.
-
-    \b
-    Example: rram flash lenet5.rram.safetensors pi@raspberrypi.local
-             rram flash lenet5.rram.safetensors /media/card
     """
     from host_tools.flash.flash import flash
 

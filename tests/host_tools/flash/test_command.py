@@ -11,6 +11,7 @@ from host_tools.flash.on_board import environment, process
 def test_help_is_one_screen_and_ends_with_an_example():
     text = CliRunner().invoke(command, ["--help"], prog_name="rram flash", terminal_width=110).output
     assert len(text.splitlines()) <= 40
+    assert text.strip().splitlines()[-1].split()[:2] == ["rram", "flash"]
     for word in ("--path", "--port", "--identity", "--accept-new-host-key", "--json", "Example: rram flash"):
         assert word in text
 
