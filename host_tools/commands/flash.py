@@ -8,7 +8,6 @@ import click
 
 from host_tools.console import common_options, emit_json, say
 
-
 EXAMPLE = """\b
 Example: rram flash lenet5.rram.safetensors pi@raspberrypi.local
          rram flash lenet5.rram.safetensors /media/card
