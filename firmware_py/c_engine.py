@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,12 @@ _OPTIMIZERS = {"sgd": 0, "rms": 1}
 
 
 def available() -> bool:
-    """Whether the extension is built."""
-    return find_spec("firmware_py._core") is not None
+    """Whether the extension is built and loads here (it may be another machine's)."""
+    try:
+        core()
+    except RramError:
+        return False
+    return True
 
 
 def core() -> Any:
@@ -76,6 +79,13 @@ def _number(variant: str | None) -> int:
     return -1
 
 
+def _plain(x: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The array as C wants it: of this type, contiguous and aligned; itself where it is so already."""
+    if x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    return np.array(x, dtype, order="C")
+
+
 class CEngine:
     """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests.
 
@@ -83,6 +93,7 @@ class CEngine:
     """
 
     name = "c"
+    takes_bytes = True  # logits() takes uint8 images, too
 
     def __init__(
         self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None
@@ -91,7 +102,11 @@ class CEngine:
         self._ffi, self._lib = module.ffi, module.lib
         self.bundle, self.correction = bundle, correction
         self._lock = threading.Lock()
+        # looked up once: one image takes a few microseconds
+        self._shape, self._classes, self._view = bundle.input_shape, len(bundle.classes), self._ffi.from_buffer
         self._floats = self._ffi.typeof("float[]")
+        self._of_floats = (self._lib.rram_logits, self._floats, np.dtype(np.float32))
+        self._of_bytes = (self._lib.rram_logits_bytes, self._ffi.typeof("uint8_t[]"), np.dtype(np.uint8))
         self._pinned: list[Any] = []  # the core keeps pointers into these
         description = self._describe(seed, effects)
         self.arena_bytes = int(self._lib.rram_arena_size(description))
@@ -104,21 +119,25 @@ class CEngine:
             raise RramError(f"{bundle.path}: levels: a level that the profile does not have")
         self.variant = self._ffi.string(self._lib.rram_variant_of(self._net)).decode()
 
-    def logits(self, x: F32, read: int) -> F32:
-        """Logits [n, classes] of images [n, *input_shape] in [0, 1]; image i uses read counter `read` + i."""
-        if x.shape[1:] != self.bundle.input_shape:
-            raise RramError(f"image: shape {list(x.shape[1:])} given, expected {list(self.bundle.input_shape)}")
-        images = np.ascontiguousarray(x, np.float32)
-        out = np.empty((len(images), len(self.bundle.classes)), np.float32)
-        view = self._ffi.from_buffer
+    def logits(self, x: npt.NDArray[Any], read: int) -> F32:
+        """Logits [n, classes] of images [n, *input_shape]; image i uses read counter `read` + i.
+
+        Images are float in [0, 1], or uint8 (x / 255).
+        """
+        n = len(x)
+        if x.shape[1:] != self._shape:
+            raise RramError(f"image: shape {list(x.shape[1:])} given, expected {list(self._shape)}")
+        compute, kind, dtype = self._of_bytes if x.dtype == np.uint8 else self._of_floats
+        out = np.empty((n, self._classes), np.float32)
+        images = self._view(kind, _plain(x, dtype))
         with self._lock:
-            self._lib.rram_logits(self._net, view(self._floats, images), len(images), read, view(self._floats, out))
+            compute(self._net, images, n, read, self._view(self._floats, out))
         return out
 
     def raw(self, layer: int, a: F32, read: int) -> npt.NDArray[np.int32]:
         """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape]."""
         spec = self.bundle.layers[layer]
-        inputs = np.ascontiguousarray(a, np.float32)
+        inputs = _plain(a, np.dtype(np.float32))
         if inputs.shape[1:] != spec.node.in_shape:
             raise RramError(f"{spec.name}: input {list(inputs.shape[1:])} given, expected {list(spec.node.in_shape)}")
         out = np.empty((len(inputs), spec.node.positions, spec.n), np.int32)
@@ -133,7 +152,7 @@ class CEngine:
         if x.shape != self.bundle.input_shape or not 0 <= label < classes:
             raise RramError(f"learn: image of shape {list(x.shape)} with label {label}, expected "
                             f"{list(self.bundle.input_shape)} and a label from 0 to {classes - 1}")  # fmt: skip
-        image = np.ascontiguousarray(x, np.float32)
+        image = _plain(x, np.dtype(np.float32))
         out = np.empty(classes, np.float32)
         config = self._ffi.new("rram_adapt *", (_OPTIMIZERS[adapt.optimizer], adapt.rate(step), adapt.beta))
         view = self._ffi.from_buffer

@@ -28,6 +28,7 @@ typedef struct layer {
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
     uint32_t *plane;              /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
+    uint32_t *live;               /* [out_h][2] first output of a row that has inputs, and where they end */
     int16_t *w;                   /* [Q][N][2] D = G+ - G- in G steps */
     uint8_t *v;                   /* [Q][N][2] */
     float *vscale;                /* [T][N + LANES_MAX], columns repeated for loads across the end */

@@ -27,51 +27,61 @@ FN schedule body_schedule(const stream *st) {
 }
 
 #define GROUPS 3 /* of QLANES blocks, drawn side by side: a round must wait for the one before, so one group leaves units idle */
-#define DRAWN (4 * QLANES * GROUPS / LANES) /* vectors of words in GROUPS groups */
+#define DRAWN (4 * QLANES / LANES) /* vectors of words in one group */
 
 /* Ten rounds; the first block of each group in its counter's first lane. High halves hold rubbish that no operation looks at. */
-FN void body_philox(const schedule *s, vq counter, vi out[DRAWN]) {
+FN void body_philox(const schedule *s, vq counter, const int groups, vi *out) {
     const vq m0 = vq_set1(0xD2511F53u), m1 = vq_set1(0xCD9E8D57u), one = vq_set1(QLANES);
     vq c0[GROUPS], c1[GROUPS], c2[GROUPS], c3[GROUPS];
-    for (int g = 0; g < GROUPS; g++) {
+    for (int g = 0; g < groups; g++) {
         const vq p = vq_mul(counter, m0), q = vq_mul(vq_xor3(vq_high(p), s->first[0], s->first[1]), m1);
         c0[g] = vq_xor(vq_high(q), s->second[0]), c1[g] = q, c2[g] = vq_xor(p, s->second[1]), c3[g] = s->word3;
         counter = vq_add(counter, one);
     }
     for (int round = 0; round < 8; round++)
-        for (int g = 0; g < GROUPS; g++) {
+        for (int g = 0; g < groups; g++) {
             const vq p = vq_mul(c0[g], m0), q = vq_mul(c2[g], m1);
             c0[g] = vq_xor3(vq_high(q), c1[g], s->key[round][0]), c1[g] = q;
             c2[g] = vq_xor3(vq_high(p), c3[g], s->key[round][1]), c3[g] = p;
         }
-    for (int g = 0; g < GROUPS; g++) vq_words(c0[g], c1[g], c2[g], c3[g], out + g * (DRAWN / GROUPS));
+    for (int g = 0; g < groups; g++) vq_words(c0[g], c1[g], c2[g], c3[g], out + g * DRAWN);
 }
 
-FN vq body_counters(uint32_t first_block) {
-    uint64_t lane[QLANES];
-    for (uint32_t i = 0; i < QLANES; i++) lane[i] = (uint64_t)first_block + QORDER[i];
-    return vq_load(lane);
+FN vq body_counters(uint32_t first_block) { return vq_add(vq_set1(first_block), vq_load(QORDER)); }
+
+FN void body_store_words(const vi *word, int groups, uint32_t *out) {
+    for (int e = 0; e < groups * DRAWN; e++) vi_store((int32_t *)out + e * LANES, word[e]);
 }
 
 FN void body_words(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out) {
     const schedule s = body_schedule(st);
-    const vq advance = vq_set1(QLANES * GROUPS);
-    vq counter = body_counters(first_block);
-    vi word[DRAWN];
-    for (size_t i = 0; i < blocks; i += QLANES * GROUPS, out += DRAWN * LANES, counter = vq_add(counter, advance)) {
-        body_philox(&s, counter, word);
-        for (size_t e = 0; e < DRAWN; e++) vi_store((int32_t *)out + e * LANES, word[e]);
+    vi word[GROUPS * DRAWN];
+    size_t i = 0;
+    for (; i + (GROUPS - 1) * QLANES < blocks; i += GROUPS * QLANES) {
+        body_philox(&s, body_counters(first_block + (uint32_t)i), GROUPS, word);
+        body_store_words(word, GROUPS, out + 4 * i);
     }
+    for (; i < blocks; i += QLANES) {
+        body_philox(&s, body_counters(first_block + (uint32_t)i), 1, word);
+        body_store_words(word, 1, out + 4 * i);
+    }
+}
+
+FN void body_store_normals(const float *table, const vi *word, int groups, float *z) {
+    for (int e = 0; e < groups * DRAWN; e++) vf_store(z + e * LANES, vf_normal(table, word[e]));
 }
 
 FN void body_normals(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z) {
     const schedule s = body_schedule(st);
-    const vq advance = vq_set1(QLANES * GROUPS);
-    vq counter = body_counters(first_block);
-    vi word[DRAWN];
-    for (size_t i = 0; i < blocks; i += QLANES * GROUPS, z += DRAWN * LANES, counter = vq_add(counter, advance)) {
-        body_philox(&s, counter, word);
-        for (size_t e = 0; e < DRAWN; e++) vf_store(z + e * LANES, vf_normal(table, word[e]));
+    vi word[GROUPS * DRAWN];
+    size_t i = 0;
+    for (; i + (GROUPS - 1) * QLANES < blocks; i += GROUPS * QLANES) {
+        body_philox(&s, body_counters(first_block + (uint32_t)i), GROUPS, word);
+        body_store_normals(table, word, GROUPS, z + 4 * i);
+    }
+    for (; i < blocks; i += QLANES) {
+        body_philox(&s, body_counters(first_block + (uint32_t)i), 1, word);
+        body_store_normals(table, word, 1, z + 4 * i);
     }
 }
 
@@ -184,23 +194,36 @@ FN vi body_load_s(const void *s, size_t e, int wide) {
     return wide ? vi_load((const int32_t *)s + e) : vi_load_i16((const int16_t *)s + e);
 }
 
+FN vi body_adc(const conversion *c, size_t e, size_t j, int noise) {
+    vf u = vf_from(vi_load(c->acc + e));
+    if (noise) {
+        const vf variance = vf_mul(vf_from(vi_load(c->acc2 + e)), vf_load(c->vscale + j));
+        u = vf_add(u, vf_mul(vf_sqrt(variance), vf_load(c->z + e)));
+    }
+    return vf_round(vf_min(vf_max(vf_div(u, vf_set1(c->adc_lsb)), vf_set1(c->lo)), vf_set1(c->hi)));
+}
+
+FN void body_store_s(void *s, size_t e, int wide, vi v) {
+    if (wide)
+        vi_store((int32_t *)s + e, v);
+    else
+        vi_store_i16((int16_t *)s + e, v);
+}
+
 FN void body_convert_as(const conversion *c, int noise, int wide) {
-    const vf lsb = vf_set1(c->adc_lsb), low = vf_set1(c->lo), high = vf_set1(c->hi);
-    const size_t n = c->n, advance = LANES % n;
-    for (size_t e = 0, j = 0; e < c->count; e += LANES) {
-        vf u = vf_from(vi_load(c->acc + e));
-        if (noise) {
-            const vf variance = vf_mul(vf_from(vi_load(c->acc2 + e)), vf_load(c->vscale + j));
-            u = vf_add(u, vf_mul(vf_sqrt(variance), vf_load(c->z + e)));
-        }
-        vi adc = vf_round(vf_min(vf_max(vf_div(u, lsb), low), high));
-        if (!c->first) adc = vi_add(adc, body_load_s(c->s, e, wide));
-        if (wide)
-            vi_store((int32_t *)c->s + e, adc);
-        else
-            vi_store_i16((int16_t *)c->s + e, adc);
+    const size_t n = c->n, advance = LANES % n, size = wide ? sizeof(int32_t) : sizeof(int16_t);
+    size_t e = 0, j = 0;
+    for (; e + LANES <= c->count; e += LANES) {
+        const vi adc = body_adc(c, e, j, noise);
+        body_store_s(c->s, e, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         j += advance;
         if (j >= n) j -= n;
+    }
+    if (e < c->count) { /* what follows may be done already */
+        int32_t last[LANES];
+        const vi adc = body_adc(c, e, j, noise);
+        body_store_s(last, 0, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
+        memcpy((char *)c->s + e * size, last, (c->count - e) * size);
     }
 }
 

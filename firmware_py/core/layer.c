@@ -44,6 +44,7 @@ void place_layer(layer *l, bump *b) {
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
     l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
+    l->live = take(b, 2 * (size_t)l->d.out_h, sizeof *l->live);
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
@@ -77,11 +78,17 @@ static uint32_t strip_positions(const layer *l) {
     return strip < l->p ? strip : l->p;
 }
 
+/* Positions first .. first + count - 1. */
+typedef struct run {
+    uint32_t first, count;
+} run;
+
 typedef struct sums_scratch {
     int16_t *x2;      /* (code^2) >> 1, like code */
     int32_t *acc, *acc2;
     float *z;
     uint32_t *base;
+    run *runs;
 } sums_scratch;
 
 static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
@@ -92,6 +99,7 @@ static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
     m->acc2 = take(&b, outputs, sizeof *m->acc2);
     m->z = take(&b, outputs, sizeof *m->z);
     m->base = take(&b, strip + 8, sizeof *m->base);
+    m->runs = take(&b, strip, sizeof *m->runs);
     return b.used;
 }
 
@@ -139,44 +147,89 @@ static void convert_inputs(const kernels *kern, layer *l, const float *x, int16_
     for (uint32_t y = 0; y < d->in_h; y++) memcpy(to + y * l->pitch, temporary + y * row, row * sizeof *to);
 }
 
-static void strip_bases(const layer *l, uint32_t first, uint32_t count, uint32_t *base) {
-    const uint32_t step = l->d.sw * l->d.in_c;
-    for (uint32_t done = 0, n; done < count; done += n) { /* output row by output row */
-        const uint32_t left = l->d.out_w - (first + done) % l->d.out_w, at = position_base(l, first + done);
-        n = left < count - done ? left : count - done;
-        for (uint32_t i = 0; i < n; i++) base[done + i] = at + i * step;
+/* Columns of a padded row of codes that are not zero: *from .. *to - 1 (none: from > to). */
+static void live_columns(const layer *l, uint32_t y, uint32_t *from, uint32_t *to) {
+    const int16_t *row = l->code + (size_t)y * l->pitch;
+    uint32_t a = 0, b = l->pitch;
+    while (a < b && row[a] == 0) a++;
+    while (b > a && row[b - 1] == 0) b--;
+    if (a == b) return;
+    const uint32_t first = a / l->d.in_c, last = (b - 1) / l->d.in_c;
+    if (first < *from) *from = first;
+    if (last + 1 > *to) *to = last + 1;
+}
+
+/* Output positions whose inputs are not all zero, as one stretch of each output row. A read of zeros draws no current and has no
+ * noise: its sums are zero, and neither they nor their draws need to be computed. */
+static void find_live(const layer *l) {
+    const rram_node *d = &l->d;
+    for (uint32_t oy = 0; oy < d->out_h; oy++) {
+        uint32_t from = l->pad_w, to = 0;
+        for (uint32_t r = 0; r < d->kh && (from > 0 || to < l->pad_w); r++) live_columns(l, oy * d->sh + r, &from, &to);
+        const uint32_t first = from < d->kw ? 0 : (from - d->kw + d->sw) / d->sw, end = (to + d->sw - 1) / d->sw;
+        l->live[2 * oy] = first;
+        l->live[2 * oy + 1] = to == 0 ? first : end < d->out_w ? end : d->out_w;
     }
-    for (uint32_t i = 0; i < 8; i++) base[count + i] = base[count - 1];
+}
+
+/* The next positions to compute, at most `most`, from position *at on: their places into m->base, as runs into m->runs. */
+static uint32_t next_strip(const layer *l, uint32_t *at, uint32_t most, sums_scratch *m, uint32_t *runs) {
+    const uint32_t width = l->d.out_w, step = l->d.sw * l->d.in_c;
+    uint32_t count = 0, p = *at, y = p / width, x = p % width;
+    for (*runs = 0; y < l->d.out_h && count < most; y += x == width, x = x == width ? 0 : x) {
+        if (x < l->live[2 * y]) x = l->live[2 * y];
+        const uint32_t end = l->live[2 * y + 1], left = end > x ? end - x : 0, n = left < most - count ? left : most - count;
+        const uint32_t first = y * width + x, place = y * l->d.sh * l->pitch + x * step;
+        for (uint32_t i = 0; i < n; i++) m->base[count + i] = place + i * step;
+        if (n && *runs && m->runs[*runs - 1].first + m->runs[*runs - 1].count == first)
+            m->runs[*runs - 1].count += n;
+        else if (n)
+            m->runs[(*runs)++] = (run){first, n};
+        count += n;
+        x = n == left ? width : x + n;
+        *at = y * width + x;
+    }
+    for (uint32_t i = 0; count && i < 8; i++) m->base[count + i] = m->base[count - 1];
+    return count;
+}
+
+/* Read noise and ADC of one strip and tile: m->acc, m->acc2 -> l->s. */
+static void convert_strip(const rram_net *net, layer *l, const stream *st, uint32_t t, uint32_t runs, const sums_scratch *m) {
+    const float half = (float)(1u << (l->d.adc_bits - 1));
+    const size_t n = l->n, size = l->wide ? sizeof(int32_t) : sizeof(int16_t);
+    conversion c = {.n = n, .acc = m->acc, .acc2 = net->read_noise ? m->acc2 : NULL, .vscale = l->vscale + t * (n + LANES_MAX),
+                    .adc_lsb = l->d.adc_lsb, .lo = -half, .hi = half - 1.0f, .wide = l->wide, .first = t == 0};
+    for (uint32_t i = 0; i < runs; i++) {
+        const uint32_t first = (t * l->p + m->runs[i].first) * l->n;
+        c.count = m->runs[i].count * n;
+        c.s = (char *)l->s + m->runs[i].first * n * size;
+        c.z = m->z + (first & 3);
+        if (c.acc2) net->kern->normals(st, net->normal, first >> 2, ((first & 3) + c.count + 3) / 4, m->z);
+        net->kern->convert(&c);
+        c.acc += c.count;
+        if (c.acc2) c.acc2 += c.count;
+    }
 }
 
 /* DAC, tiles with read noise, ADC, sum over tiles: x [in] -> l->s, and the codes stay in l->code. */
 void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
     const kernels *kern = net->kern;
     const stream st = make_stream(net->key, RRAM_READ, l->index, read);
-    const size_t n = l->n, strip = strip_positions(l);
-    const float half = (float)(1u << (l->d.adc_bits - 1));
+    const size_t n = l->n;
     sums_scratch m;
     sums_memory(l, net->scratch, &m);
     convert_inputs(kern, l, x, m.x2);
     if (net->read_noise) kern->square(l->code, (size_t)l->pad_h * l->pitch, m.x2);
-    for (uint32_t p = 0; p < l->p; p += (uint32_t)strip) {
-        const uint32_t count = l->p - p < strip ? l->p - p : (uint32_t)strip;
-        strip_bases(l, p, count, m.base);
+    find_live(l);
+    memset(l->s, 0, (size_t)l->p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t)));
+    for (uint32_t at = 0, runs, count; (count = next_strip(l, &at, strip_positions(l), &m, &runs)) > 0;)
         for (uint32_t t = 0; t < l->tiles; t++) {
-            const uint32_t q = l->tile_q[t], first = (t * l->p + p) * l->n;
+            const uint32_t q = l->tile_q[t];
             const size_t pairs = l->tile_q[t + 1] - q;
             kern->dot(l->code, m.base, count, l->off + q, pairs, l->w + q * n * 2, n, m.acc);
-            if (net->read_noise) {
-                kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, l->v + q * n * 2, n, m.acc2);
-                kern->normals(&st, net->normal, first >> 2, ((first & 3) + count * n + 3) / 4, m.z);
-            }
-            const conversion c = {.count = count * n, .n = n, .acc = m.acc, .acc2 = net->read_noise ? m.acc2 : NULL,
-                                  .z = m.z + (first & 3), .vscale = l->vscale + t * (n + LANES_MAX), .adc_lsb = l->d.adc_lsb,
-                                  .lo = -half, .hi = half - 1.0f, .wide = l->wide, .first = t == 0,
-                                  .s = (char *)l->s + p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t))};
-            kern->convert(&c);
+            if (net->read_noise) kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, l->v + q * n * 2, n, m.acc2);
+            convert_strip(net, l, &st, t, runs, &m);
         }
-    }
 }
 
 /* Repeat a row of columns, for loads across its end. */
@@ -207,8 +260,11 @@ static void add_shares(const kernels *kern, const layer *l, const outputs_scratc
     memset(m->planes + plane * d->in_c, 0, SPARSE_SLACK * sizeof *m->planes); /* rubbish might be denormal, and slow */
     for (uint32_t x = 0, e = 0; x < d->out_w; x++)
         for (uint32_t j = 0; j < l->n; j++, e++) m->from[e] = j * (uint32_t)m->share_pitch + x * d->sw;
-    for (uint32_t oy = 0; oy < d->out_h; oy += block) {
-        const uint32_t rows = d->out_h - oy < block ? d->out_h - oy : block;
+    uint32_t first = 0, end = d->out_h; /* rows with inputs that are not zero */
+    while (first < end && l->live[2 * first] == l->live[2 * first + 1]) first++;
+    while (end > first && l->live[2 * end - 2] == l->live[2 * end - 1]) end--;
+    for (uint32_t oy = first; oy < end; oy += block) {
+        const uint32_t rows = end - oy < block ? end - oy : block;
         shares(kern, l, oy, rows, m);
         for (uint32_t r = 0; r < rows; r++) kern->add(y + (oy + r) * row, row, m->from, m->share + (size_t)r * l->pad_w);
     }

@@ -105,7 +105,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
         s.positive = take(&b, d->op == RRAM_RELU ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
         s.place = take(&b, d->op == RRAM_MAXPOOL ? s.out_size : 0, sizeof *s.place);
         if (s.out_size > net->buffer_size[s.buffer]) net->buffer_size[s.buffer] = s.out_size;
-        if (i == 0) net->buffer_size[1 - s.buffer] = d->op == RRAM_ANALOG ? 0 : s.in_size; /* a copy of the caller's input */
+        if (i == 0) net->buffer_size[1 - s.buffer] = s.in_size; /* a copy of the caller's input */
         if (base) net->steps[i] = s;
     }
     for (int k = 0; k < 2; k++) net->buffer[k] = take(&b, net->buffer_size[k] + SLACK, sizeof(float));
@@ -165,7 +165,7 @@ static void pool(const kernels *kern, const rram_node *d, const float *x, float 
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep) {
     if (!net->steps[0].analog) { /* digital kernels run past the end: not over the caller's memory */
         float *copy = net->buffer[1 - net->steps[0].buffer];
-        memcpy(copy, x, net->steps[0].in_size * sizeof *x);
+        if (x != copy) memcpy(copy, x, net->steps[0].in_size * sizeof *x);
         x = copy;
     }
     for (uint32_t i = 0; i < net->step_count; i++) {
@@ -190,6 +190,15 @@ void rram_logits(rram_net *net, const float *x, size_t count, uint64_t read, flo
     const size_t in = net->steps[0].in_size, out = net->steps[net->step_count - 1].out_size;
     for (size_t i = 0; i < count; i++)
         memcpy(logits + i * out, forward(net, x + i * in, read + i, 0), out * sizeof *logits);
+}
+
+void rram_logits_bytes(rram_net *net, const uint8_t *x, size_t count, uint64_t read, float *logits) {
+    const size_t in = net->steps[0].in_size, out = net->steps[net->step_count - 1].out_size;
+    float *image = net->buffer[1 - net->steps[0].buffer];
+    for (size_t i = 0; i < count; i++) {
+        for (size_t e = 0; e < in; e++) image[e] = (float)x[i * in + e] / 255.0f;
+        memcpy(logits + i * out, forward(net, image, read + i, 0), out * sizeof *logits);
+    }
 }
 
 int rram_raw(rram_net *net, uint32_t index, const float *a, size_t count, uint64_t read, int32_t *s) {

@@ -78,6 +78,9 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
 /* x [count][in], logits [count][classes]; image i uses read counter read + i. */
 void rram_logits(rram_net *net, const float *x, size_t count, uint64_t read, float *logits);
 
+/* The same for images of bytes, x / 255. */
+void rram_logits_bytes(rram_net *net, const uint8_t *x, size_t count, uint64_t read, float *logits);
+
 /* Sums of ADC codes of one analog layer: a [count][layer input], s [count][P][N]. 0: no such layer. */
 int rram_raw(rram_net *net, uint32_t layer, const float *a, size_t count, uint64_t read, int32_t *s);
 

@@ -9,7 +9,7 @@ typedef __m256i vi;
 typedef __m256 vf;
 typedef __m256i vacc;
 typedef __m256i vq;
-static const uint8_t QORDER[QLANES] = {0, 2, 1, 3}; /* so that vq_words, which works in 128-bit halves, comes out in order */
+static const uint64_t QORDER[QLANES] = {0, 2, 1, 3}; /* so that vq_words, which works in 128-bit halves, comes out in order */
 
 FN vi vi_zero(void) { return _mm256_setzero_si256(); }
 FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }

@@ -13,7 +13,7 @@ typedef __m512i vi;
 typedef __m512 vf;
 typedef __m512i vacc;
 typedef __m512i vq;
-static const uint8_t QORDER[QLANES] = {0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_words, which works in 128-bit parts, comes out in order */
+static const uint64_t QORDER[QLANES] = {0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_words, which works in 128-bit parts, comes out in order */
 
 FN vi vi_zero(void) { return _mm512_setzero_si512(); }
 FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }

@@ -9,7 +9,7 @@ typedef int32x4_t vi;
 typedef float32x4_t vf;
 typedef struct vacc { int32x4_t low, high; } vacc; /* products of columns 0, 1 and 2, 3, not yet added in pairs */
 typedef uint64x2_t vq;
-static const uint8_t QORDER[QLANES] = {0, 1};
+static const uint64_t QORDER[QLANES] = {0, 1};
 
 FN vi vi_zero(void) { return vdupq_n_s32(0); }
 FN vi vi_load(const void *p) { return vreinterpretq_s32_u8(vld1q_u8((const uint8_t *)p)); }

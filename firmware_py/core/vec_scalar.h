@@ -9,7 +9,7 @@ typedef float vf;     /* LANES float32 */
 typedef int32_t vacc; /* sums of products of pairs */
 typedef uint64_t vq;  /* 64-bit lanes for Philox, QLANES of them */
 #define QLANES 1
-static const uint8_t QORDER[QLANES] = {0};
+static const uint64_t QORDER[QLANES] = {0};
 
 FN vi vi_zero(void) { return 0; }
 FN vi vi_load(const void *p) { vi v; memcpy(&v, p, sizeof v); return v; }

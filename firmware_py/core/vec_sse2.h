@@ -9,7 +9,7 @@ typedef __m128i vi;
 typedef __m128 vf;
 typedef __m128i vacc;
 typedef __m128i vq;
-static const uint8_t QORDER[QLANES] = {0, 1};
+static const uint64_t QORDER[QLANES] = {0, 1};
 
 FN vi vi_zero(void) { return _mm_setzero_si128(); }
 FN vi vi_load(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
