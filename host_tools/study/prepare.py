@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from host_tools.recipes import Recipe
 from host_tools.record import load_model, read_record, save_model, sha256
 from host_tools.study.run import RecipeFiles
 
+# The code that decides a result: what a former version of it made is made again, not taken for today's.
+TRAINING = ("augment", "cells", "convert", "distill", "layers", "loop", "models", "schedules", "train")
+EXPORTING = ("emulate", "export", "mapping", "mask", "ranges", "tflite")
+
 
 def default_cache() -> Path:
     """The user's cache folder for trained networks."""
@@ -29,10 +34,10 @@ def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: Expo
     """Train teacher and student of `recipe`, export student and (row 'plain') teacher; each only if not in `cache`."""
     options = options or ExportOptions(seed=seed)
     profile = DeviceProfile.load(recipe.profile)
-    key = _key([asdict(recipe), profile.to_json(), _fingerprint(data), seed])
+    key = _key([asdict(recipe), profile.to_json(), _fingerprint(data), seed, _code(TRAINING)])
     folder = cache / f"{recipe.name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
-    exported = _key([key, asdict(options) | {"macro": options.macro.model_dump()}])
+    exported = _key([key, asdict(options) | {"macro": options.macro.model_dump()}, _code(EXPORTING)])
     files = RecipeFiles(
         folder / "teacher.keras",
         folder / "student.keras",
@@ -82,6 +87,11 @@ def _fingerprint(data: Dataset) -> str:
     for array in (data.x_train, data.y_train, data.x_test, data.y_test):
         h.update(array.tobytes())
     return h.hexdigest()
+
+
+def _code(modules: Iterable[str]) -> str:
+    folder = Path(__file__).parents[1]
+    return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in modules)).hexdigest()
 
 
 def _key(parts: Any) -> str:

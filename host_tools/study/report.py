@@ -42,6 +42,7 @@ class Row:
             "min": round(float(v.min()), 4),
             "sram_percent": round(self.sram.percent, 4) if self.sram else 0.0,
             "sram_bytes": self.sram.bytes if self.sram else 0,
+            "values": [round(value, 4) for value in self.values],
         }
         if self.clean is not None:
             out["clean_mean"] = round(float(np.mean(self.clean)), 4)
@@ -61,27 +62,52 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     console.table(title, ["", "mean", "sd", "lowest chip", "unchanged input", "SRAM"], lines)
 
 
+def finding(rows: Sequence[Row]) -> str:
+    """What the rows show, in one sentence; the title of the picture."""
+    mean = {row.row: float(np.mean(row.values)) for row in rows}
+    parts = []
+    if "plain" in mean:
+        parts.append(f"training for the cells lifts chips from {mean['plain']:.0f} to {mean['student']:.1f} %")
+    if "calibrated" in mean:
+        parts.append(f"calibration without labels brings {mean['calibrated']:.1f} %")
+    if "adapted" in mean:
+        parts.append(f"labels {mean['shifted']:.0f} to {mean['adapted']:.1f} % after a change of the input")
+    text = "; ".join(parts) or f"{mean['student']:.1f} % on chips"
+    return text[0].upper() + text[1:]
+
+
+ACCURACY_TICKS = (0.0, 50.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9)
+LEAST_ERROR = 0.05  # per cent; no error at all has no place on a logarithmic axis
+
+
 def plot(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """A strip of chips per row: every chip a dot, the mean a bar."""
+    """A strip of chips per row, every chip a dot, the mean a bar.
+
+    The axis is logarithmic in the error, so that 98.2 and 98.9 % lie apart.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 0.7 * len(rows) + 1.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 0.7 * len(rows) + 1.9), layout="constrained")
     for i, row in enumerate(rows):
-        jitter = np.linspace(-0.25, 0.25, len(row.values)) if len(row.values) > 1 else [0.0]
-        axes.plot(row.values, np.array(jitter) + i, "o", ms=4, mfc="none", mec="#1f4e79")
-        axes.plot([np.mean(row.values)] * 2, [i - 0.35, i + 0.35], "-", color="black", lw=2)
-        axes.annotate(
-            f"{np.mean(row.values):.2f} %", (np.mean(row.values), i - 0.38), ha="center", va="bottom", fontsize=8
-        )
+        errors = np.maximum(100 - np.array(row.values), LEAST_ERROR)
+        jitter = np.linspace(-0.22, 0.22, len(errors)) if len(errors) > 1 else np.zeros(1)
+        mean = max(100 - float(np.mean(row.values)), LEAST_ERROR)
+        axes.plot(errors, jitter + i, "o", ms=4, mfc="none", mec="#1f4e79")
+        axes.plot([mean, mean], [i - 0.33, i + 0.33], "-", color="black", lw=2)
+        axes.annotate(f"{np.mean(row.values):.2f} %", (mean, i - 0.36), ha="center", va="bottom", fontsize=8)
+    lowest = min(max(100 - max(row.values), LEAST_ERROR) for row in rows)
+    axes.set_xscale("log")
+    axes.set_xlim(110, lowest / 1.6)
+    ticks = [100 - accuracy for accuracy in ACCURACY_TICKS if 100 - accuracy >= lowest / 1.6]
+    axes.set_xticks(ticks, [f"{100 - error:g}" for error in ticks])
+    axes.minorticks_off()
     axes.set_yticks(range(len(rows)), [TITLES[row.row] for row in rows])
-    axes.invert_yaxis()
-    axes.set_ylim(len(rows) - 0.4, -0.75)
-    axes.set_xlim(None, 101)
-    axes.set_xlabel("test accuracy in per cent (a dot is a chip, a bar the mean)")
+    axes.set_ylim(len(rows) - 0.5, -0.75)
+    axes.set_xlabel(f"test accuracy in per cent (a dot is a chip, a bar the mean)\n{title}")
     axes.grid(axis="x", alpha=0.3)
-    axes.set_title(title, fontsize=10, loc="left")
+    figure.suptitle(finding(rows), fontsize=9, x=0.01, ha="left")
     figure.savefig(path, dpi=150)
     plt.close(figure)
