@@ -89,6 +89,7 @@ typedef struct sums_scratch {
     float *z;
     uint32_t *base;
     run *runs;
+    uint32_t *columns; /* [pad_h][2] */
 } sums_scratch;
 
 static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
@@ -100,6 +101,7 @@ static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
     m->z = take(&b, outputs, sizeof *m->z);
     m->base = take(&b, strip + 8, sizeof *m->base);
     m->runs = take(&b, strip, sizeof *m->runs);
+    m->columns = take(&b, 2 * (size_t)l->pad_h, sizeof *m->columns);
     return b.used;
 }
 
@@ -147,25 +149,30 @@ static void convert_inputs(const kernels *kern, layer *l, const float *x, int16_
     for (uint32_t y = 0; y < d->in_h; y++) memcpy(to + y * l->pitch, temporary + y * row, row * sizeof *to);
 }
 
-/* Columns of a padded row of codes that are not zero: *from .. *to - 1 (none: from > to). */
-static void live_columns(const layer *l, uint32_t y, uint32_t *from, uint32_t *to) {
+/* Columns of a padded row of codes that are not zero: from[0] .. from[1] - 1; pad_w and 0 where there is none. */
+static void live_columns(const layer *l, uint32_t y, uint32_t from[2]) {
     const int16_t *row = l->code + (size_t)y * l->pitch;
     uint32_t a = 0, b = l->pitch;
+    uint64_t four = 0; /* codes at once */
+    while (a + 4 <= b && (memcpy(&four, row + a, sizeof four), four == 0)) a += 4;
     while (a < b && row[a] == 0) a++;
+    while (a + 4 <= b && (memcpy(&four, row + b - 4, sizeof four), four == 0)) b -= 4;
     while (b > a && row[b - 1] == 0) b--;
-    if (a == b) return;
-    const uint32_t first = a / l->d.in_c, last = (b - 1) / l->d.in_c;
-    if (first < *from) *from = first;
-    if (last + 1 > *to) *to = last + 1;
+    from[0] = a < b ? a / l->d.in_c : l->pad_w;
+    from[1] = a < b ? (b - 1) / l->d.in_c + 1 : 0;
 }
 
 /* Output positions whose inputs are not all zero, as one stretch of each output row. A read of zeros draws no current and has no
- * noise: its sums are zero, and neither they nor their draws need to be computed. */
-static void find_live(const layer *l) {
+ * noise: its sums are zero, and neither they nor their draws need to be computed. columns: [pad_h][2]. */
+static void find_live(const layer *l, uint32_t *columns) {
     const rram_node *d = &l->d;
+    for (uint32_t y = 0; y < l->pad_h; y++) live_columns(l, y, columns + 2 * y);
     for (uint32_t oy = 0; oy < d->out_h; oy++) {
         uint32_t from = l->pad_w, to = 0;
-        for (uint32_t r = 0; r < d->kh && (from > 0 || to < l->pad_w); r++) live_columns(l, oy * d->sh + r, &from, &to);
+        for (const uint32_t *row = columns + 2 * oy * d->sh, *end = row + 2 * d->kh; row < end; row += 2) {
+            from = row[0] < from ? row[0] : from;
+            to = row[1] > to ? row[1] : to;
+        }
         const uint32_t first = from < d->kw ? 0 : (from - d->kw + d->sw) / d->sw, end = (to + d->sw - 1) / d->sw;
         l->live[2 * oy] = first;
         l->live[2 * oy + 1] = to == 0 ? first : end < d->out_w ? end : d->out_w;
@@ -180,7 +187,8 @@ static uint32_t next_strip(const layer *l, uint32_t *at, uint32_t most, sums_scr
         if (x < l->live[2 * y]) x = l->live[2 * y];
         const uint32_t end = l->live[2 * y + 1], left = end > x ? end - x : 0, n = left < most - count ? left : most - count;
         const uint32_t first = y * width + x, place = y * l->d.sh * l->pitch + x * step;
-        for (uint32_t i = 0; i < n; i++) m->base[count + i] = place + i * step;
+        uint32_t *base = m->base + count;
+        for (uint32_t i = 0; i < n; i++) base[i] = place + i * step;
         if (n && *runs && m->runs[*runs - 1].first + m->runs[*runs - 1].count == first)
             m->runs[*runs - 1].count += n;
         else if (n)
@@ -220,7 +228,7 @@ void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
     sums_memory(l, net->scratch, &m);
     convert_inputs(kern, l, x, m.x2);
     if (net->read_noise) kern->square(l->code, (size_t)l->pad_h * l->pitch, m.x2);
-    find_live(l);
+    find_live(l, m.columns);
     memset(l->s, 0, (size_t)l->p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t)));
     for (uint32_t at = 0, runs, count; (count = next_strip(l, &at, strip_positions(l), &m, &runs)) > 0;)
         for (uint32_t t = 0; t < l->tiles; t++) {

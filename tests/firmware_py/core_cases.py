@@ -27,6 +27,20 @@ def opened(folder: Path, spec: Synthetic) -> Bundle:
     return Bundle.open(folder / "b")
 
 
+def images(spec: Synthetic, count: int, seed: int) -> np.ndarray:
+    """Numbers of both signs and out of range, in a frame of zeros of any width: the core skips reads of zeros."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0.4, 0.5, (count, *spec.input_shape)).astype(np.float32)
+    for image in x:
+        height, width = image.shape[:2]
+        top, left = rng.integers(0, height + 1), rng.integers(0, width + 1)
+        image[:top] = 0
+        image[:, left : left + int(rng.integers(0, width + 1))] = 0
+        if rng.random() < 0.2:
+            image[...] = 0
+    return x
+
+
 def pair(bundle: Bundle, seed: int, effects: Effects, variant: str | None = None) -> tuple[Any, Any]:
     """The oracle and the core on the same chip, each with a correction of its own."""
     oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle))

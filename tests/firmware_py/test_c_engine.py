@@ -41,6 +41,14 @@ def test_predictions_one_by_one_and_together_are_the_same(tmp_path: Path) -> Non
     assert engine.logits(x[:0], 0).shape == (0, 4)
 
 
+def test_images_of_bytes_and_of_floats_are_the_same(tmp_path: Path) -> None:
+    _, engine = pair(opened(tmp_path, Synthetic()), 1, Effects())
+    x = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
+    expected = engine.logits(x.astype(np.float32) / np.float32(255), 3)
+    np.testing.assert_array_equal(engine.logits(x, 3), expected)
+    np.testing.assert_array_equal(engine.logits(x[::-1], 3), engine.logits(x[::-1].copy(), 3))
+
+
 def test_neither_calibration_nor_learning_changes_a_cell(tmp_path: Path) -> None:
     chip = Chip.open(make_bundle(tmp_path / "b"), engine="c")
     before, start = cells_digest(chip.engine.cells), chip.correction.layers[0].gain.copy()

@@ -59,15 +59,15 @@ sys.modules["firmware_py._core"] = module
 spec.loader.exec_module(module)
 from hypothesis import HealthCheck, given, settings
 from pathlib import Path
-import numpy as np, tempfile
+import tempfile
 from firmware_py import Effects, c_engine
 from firmware_py.correction import AdaptConfig
-from tests.firmware_py.core_cases import assert_same, networks, opened
+from tests.firmware_py.core_cases import assert_same, images, networks, opened
 
 @settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(networks())
 def run(spec):
-    x = np.random.default_rng(0).normal(0.5, 0.5, (2, *spec.input_shape)).astype(np.float32)
+    x = images(spec, 2, spec.seed)
     with tempfile.TemporaryDirectory() as folder:
         bundle = opened(Path(folder), spec)
         for variant in c_engine.variants():

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from firmware_py import Effects
 from firmware_py.bundle import Bundle
 from firmware_py.correction import AdaptConfig
-from tests.firmware_py.core_cases import VARIANTS, assert_same, assert_same_state, needs_core, networks, opened, pair
+from tests.firmware_py.core_cases import (
+    VARIANTS,
+    assert_same,
+    assert_same_state,
+    images,
+    needs_core,
+    networks,
+    opened,
+    pair,
+)
 from tests.firmware_py.make_bundle import Synthetic, contents, write
 
 pytestmark = needs_core
@@ -40,7 +49,7 @@ LENET5 = Synthetic(nodes=LENET, input_shape=(28, 28, 1), rows=128, mask_share=0.
 @settings(max_examples=150)
 @given(networks(), st.booleans(), st.booleans(), st.sampled_from(["rms", "sgd"]), st.integers(0, 2**32))
 def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimizer: str, seed: int) -> None:
-    x = np.random.default_rng(seed).normal(0.4, 0.5, (3, *spec.input_shape)).astype(np.float32)
+    x = images(spec, 3, seed)
     with tempfile.TemporaryDirectory() as folder:
         adapt = AdaptConfig(optimizer, lr=0.05)
         assert_same(opened(Path(folder), spec), Effects(programming, noise), x, adapt)
@@ -50,14 +59,15 @@ def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimi
 @settings(max_examples=25)
 @given(networks())
 def test_every_instruction_set_gives_the_same_bits(variant: str, spec: Synthetic) -> None:
-    x = np.random.default_rng(1).normal(0.4, 0.5, (2, *spec.input_shape)).astype(np.float32)
+    x = images(spec, 2, spec.seed)
     with tempfile.TemporaryDirectory() as folder:
         assert_same(opened(Path(folder), spec), Effects(), x, AdaptConfig(), variant)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_lenet(tmp_path: Path, variant: str) -> None:
-    x = np.random.default_rng(2).random((4, 28, 28, 1), dtype=np.float32)
+    x = images(LENET5, 4, 2)
+    x[0, 4:-4, 5:-7] = np.random.default_rng(3).random((20, 16, 1), dtype=np.float32)  # about as MNIST
     assert_same(opened(tmp_path, LENET5), Effects(), x, AdaptConfig(), variant)
 
 
