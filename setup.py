@@ -35,5 +35,9 @@ class OptionalBuild(build_ext):
 
 
 # RRAM_EDGE_PURE=1: no core even where a compiler is, for a wheel that fits every machine.
-CORE = {"cffi_modules": ["firmware_py/build_core.py:ffibuilder"], "cmdclass": {"build_ext": OptionalBuild}}
+CORE = {
+    "cffi_modules": ["firmware_py/build_core.py:ffibuilder"],
+    "cmdclass": {"build_ext": OptionalBuild},
+    "options": {"bdist_wheel": {"py_limited_api": "cp310"}},  # one wheel for all Pythons from 3.10 on
+}
 setup(**({} if os.environ.get("RRAM_EDGE_PURE", "0") not in ("", "0") else CORE))
