@@ -34,7 +34,7 @@ class DemoOptions:
     seed: int = 0
     shift: Shift = field(default_factory=lambda: Shift(0.3, 0.5))
     adapt: AdaptConfig = field(default_factory=lambda: AdaptConfig(horizon=400))
-    sram_percent: float = 5.0
+    sram_percent: float = 2.34
     engine: str = "auto"
 
 

@@ -87,7 +87,7 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
     if plot:
         report.plot(plot, title, rows)
         console.say(f"picture: {plot}")
-    result = {"recipe": recipe, "bundle": str(path), "chips": chips, "images": images or len(dataset.y_test),
+    result = {"recipe": recipe, "bundle": path.name, "chips": chips, "images": images or len(dataset.y_test),
               "seed": seed, "shift": str(change), "labels": labels,
               "rows": [row.as_json() for row in rows]}  # fmt: skip
     console.emit_json(result, json_file)
