@@ -39,13 +39,14 @@ print(json.dumps(resident_mb()))
 """
 
 
-def bench(path: str | Path, engine: EngineName = "auto", rounds: int = 400, seconds: float = 20.0) -> dict[str, Any]:
+def bench(path: str | Path, engine: EngineName = "auto", seed: int = 0, rounds: int = 400,
+          seconds: float = 20.0) -> dict[str, Any]:  # fmt: skip
     """Measure a bundle: microseconds, ratios, arena bytes, MB and seconds; None where 'notes' says why.
 
     At most `rounds` rounds and about `seconds` of measuring. RramError: the bundle is not valid.
     """
     bundle = Bundle.open(path)
-    chip = Chip(bundle, engine=engine)
+    chip = Chip(bundle, seed, engine)
     notes: list[str] = []
     images = _images(bundle)
     ideal = _ideal(bundle, images, notes)

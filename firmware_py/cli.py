@@ -74,13 +74,15 @@ def _command(commands: Any, name: str, text: str, example: str) -> Parser:
     return parser
 
 
-def _add_chip(parser: Parser, state: bool = True) -> None:
-    parser.add_argument("--chip-seed", "--seed", dest="seed", metavar="N", type=_natural, default=0,
-                        help="which chip: the seed of its cells (default 0)")  # fmt: skip
+def _add_chip(parser: Parser) -> None:
+    _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
     _add_engine(parser)
     parser.add_argument("--no-read-noise", action="store_true", help="read the cells without noise")
-    if state:
-        parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
+    parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
+
+
+def _add_seed(parser: Parser, text: str, default: int | None = None) -> None:
+    parser.add_argument("--chip-seed", "--seed", dest="seed", metavar="N", type=_natural, default=default, help=text)
 
 
 def _add_engine(parser: Parser) -> None:
@@ -91,6 +93,7 @@ def _add_engine(parser: Parser) -> None:
 def _selftest(commands: Any) -> None:
     parser = _command(commands, "selftest", "Check that this machine computes what the bundle's golden vectors say.",
                       "selftest lenet5.rram.safetensors")  # fmt: skip
+    _add_seed(parser, "also check that both engines agree on chip N")
     _add_engine(parser)
 
 
@@ -131,13 +134,16 @@ def _adapt(commands: Any) -> None:
 
 
 def _bench(commands: Any) -> None:
-    _command(commands, "bench", "Measure time and memory: this runtime, and the ideal network on a TFLite interpreter.",
-             "bench lenet5.rram.safetensors --json bench.json")  # fmt: skip
+    text = "Measure time and memory: this runtime, and the ideal network on a TFLite interpreter."
+    parser = _command(commands, "bench", text, "bench lenet5.rram.safetensors --json bench.json")
+    _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
+    _add_engine(parser)
 
 
 def _info(commands: Any) -> None:
-    _command(commands, "info", "Say what a bundle holds: layers, cells, SRAM, profile, origin.",
-             "info lenet5.rram.safetensors")  # fmt: skip
+    parser = _command(commands, "info", "Say what a bundle holds: layers, cells, SRAM, profile, origin.",
+                      "info lenet5.rram.safetensors")  # fmt: skip
+    _add_seed(parser, "also the digest of the cells of chip N: equal digests are equal chips")
 
 
 def _natural(text: str) -> int:

@@ -25,7 +25,7 @@ def selftest(options: Namespace) -> int:
     """PASS or FAIL, line by line."""
     from firmware_py.selftest import selftest as run
 
-    checks = run(Bundle.open(options.bundle), options.engine)
+    checks = run(Bundle.open(options.bundle), options.engine, options.seed)
     for check in checks:
         _say(options, str(check))
     failed = any(check.passed is False for check in checks)
@@ -102,7 +102,7 @@ def bench(options: Namespace) -> int:
     """Times and memory."""
     from firmware_py.bench import bench as run
 
-    result = run(options.bundle)
+    result = run(options.bundle, options.engine, options.seed)
     for key, value in result.items():
         _say(options, f"{key:<16} {value:.4g}" if isinstance(value, float) else f"{key:<16} {value}")
     _emit(options, result)
@@ -113,7 +113,7 @@ def info(options: Namespace) -> int:
     """What a bundle holds."""
     from firmware_py.info import describe, lines
 
-    summary = describe(Bundle.open(options.bundle))
+    summary = describe(Bundle.open(options.bundle), options.seed)
     for line in lines(summary):
         _say(options, line)
     _emit(options, summary)

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from firmware_py.bundle import Bundle
+from firmware_py.cells import cells_digest
+from firmware_py.chip import Chip
 from firmware_py.correction import count_sram
 
 
-def describe(bundle: Bundle) -> dict[str, Any]:
-    """Input, layers, cells, SRAM, profile and origin of a bundle."""
+def describe(bundle: Bundle, seed: int | None = None) -> dict[str, Any]:
+    """Input, layers, cells, SRAM, profile and origin of a bundle; with `seed` also the digest of that chip's cells."""
+    chip = {} if seed is None else {"chip_seed": seed, "cells_sha256": cells_digest(Chip(bundle, seed).engine.cells)}
     return {
         "bundle": str(bundle.path),
         "digest": bundle.digest,
@@ -29,6 +32,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "golden_vectors": len(bundle.golden_x),
         "ideal_tflite_bytes": int(bundle.ideal_tflite.size),
         "provenance": bundle.provenance,
+        **chip,
     }
 
 
@@ -50,4 +54,5 @@ def lines(summary: dict[str, Any]) -> list[str]:
         f"SRAM     {sram['percent']:.2f} % of the weights, {sram['bytes']:,} bytes with indices and optimiser",
         f"vectors  {summary['calibration_vectors']} for calibration, {summary['golden_vectors']} golden; "
         f"ideal network {summary['ideal_tflite_bytes']:,} bytes",
+        *([f"chip {summary['chip_seed']}   cells sha256 {summary['cells_sha256']}"] if "chip_seed" in summary else []),
     ]

@@ -28,8 +28,11 @@ class Check:
         return f"{word}  {self.engine:<6} {self.text}"
 
 
-def selftest(bundle: Bundle, engine: EngineName = "auto") -> list[Check]:
-    """Check the golden vectors on one engine (RramError if it is not there), or with 'auto' on each that is."""
+def selftest(bundle: Bundle, engine: EngineName = "auto", seed: int | None = None) -> list[Check]:
+    """Check the golden vectors on one engine (RramError if it is not there), or with 'auto' on each that is.
+
+    With `seed`, also that the engines agree on that chip.
+    """
     names: tuple[EngineName, ...] = ("numpy", "c") if engine == "auto" else (engine,)
     checks = []
     for name in names:
@@ -41,7 +44,19 @@ def selftest(bundle: Bundle, engine: EngineName = "auto") -> list[Check]:
             checks.append(Check(name, None, str(error)))
             continue
         checks += [_cells(chip), _logits(chip)]
-    return checks
+    return checks if seed is None else [*checks, _agreement(bundle, seed)]
+
+
+def _agreement(bundle: Bundle, seed: int) -> Check:
+    """Both engines on one chip: the same cells, the same logits on the golden images."""
+    try:
+        oracle, core = Chip(bundle, seed, "numpy"), Chip(bundle, seed, "c")
+    except RramError as error:
+        return Check("both", None, str(error))
+    same_cells = cells_digest(oracle.engine.cells) == cells_digest(core.engine.cells)
+    same_logits = np.array_equal(oracle.logits_many(bundle.golden_x), core.logits_many(bundle.golden_x))
+    found = f"cells {'equal' if same_cells else 'differ'}, logits {'equal' if same_logits else 'differ'}"
+    return Check("both", same_cells and same_logits, f"chip {seed}: {found}")
 
 
 def _cells(chip: Chip) -> Check:

@@ -276,3 +276,15 @@ def test_every_command_has_a_function() -> None:
 
     names = build_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
     assert all(callable(getattr(commands, name)) for name in names)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_json_and_seed(capsys: Capture, command: str) -> None:
+    text = run(capsys, command, "--help")[1]
+    assert "--json FILE" in text and "--seed N" in text and "Example: " in text
+
+
+def test_info_tells_chips_apart(capsys: Capture, bundle: str) -> None:
+    digests = [run_json(capsys, "info", bundle, "--seed", seed)["cells_sha256"] for seed in ("5", "6", "5")]
+    assert digests[0] == digests[2] != digests[1]
+    assert "cells_sha256" not in run_json(capsys, "info", bundle)

@@ -46,3 +46,12 @@ def test_logits_that_differ_by_more_than_the_tolerance_fail(tmp_path: Path, scal
     cells, logits = selftest(rewritten(tmp_path / "b", logits=scale), "numpy")
     assert (cells.passed, logits.passed) == (True, passed)
     assert "golden image 1" in str(logits) or passed
+
+
+@pytest.mark.skipif(not c_engine.available(), reason="the C core is not built here")
+def test_a_seed_also_compares_both_engines_on_that_chip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = rewritten(tmp_path / "b")
+    assert selftest(bundle, seed=5)[-1].passed is True
+    monkeypatch.setattr("firmware_py.numpy_engine.NumpyEngine.logits", lambda self, x, read: np.zeros((len(x), 4)))
+    check = selftest(bundle, "c", seed=5)[-1]
+    assert (check.engine, check.passed, check.text) == ("both", False, "chip 5: cells equal, logits differ")
