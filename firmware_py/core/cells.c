@@ -1,4 +1,5 @@
-/* The cells of a chip: one draw of every conductance, paired and packed for the kernels (numerics.md, sections 2 and 3). */
+/* The cells of a chip: one draw of every conductance, paired and packed for the kernels (numerics.md, sections 2 and
+ * 3). */
 #include <math.h>
 #include <string.h>
 
@@ -42,12 +43,14 @@ size_t cells_scratch(const layer *l) {
 }
 
 /* Conductances of row k in one plane (0 plus, 1 minus) into m->g. */
-static void draw_row(const rram_net *net, const layer *l, const rram_desc *desc, uint32_t plane, uint32_t k, cells_memory *m) {
+static void draw_row(const rram_net *net, const layer *l, const rram_desc *desc, uint32_t plane, uint32_t k,
+                     cells_memory *m) {
     const uint32_t first = (plane * l->k + k) * l->n, skip = first & 3;
     const uint8_t *level = l->d.levels + first;
     const size_t blocks = (skip + l->n + 3) / 4;
     const int spread = (desc->effects & RRAM_PROGRAMMING) != 0, faulty = spread && desc->faults[1] > 0;
-    const stream program = make_stream(net->key, RRAM_PROGRAM, l->index, 0), fault = make_stream(net->key, RRAM_FAULT, l->index, 0);
+    const stream program = make_stream(net->key, RRAM_PROGRAM, l->index, 0),
+                 fault = make_stream(net->key, RRAM_FAULT, l->index, 0);
     if (spread) net->kern->words(&program, first >> 2, blocks, m->program);
     if (faulty) net->kern->words(&fault, first >> 2, blocks, m->fault);
     for (uint32_t j = 0; j < l->n; j++) {
@@ -65,8 +68,8 @@ static double read_variance(const rram_desc *desc, uint8_t level, int32_t g) {
 }
 
 /* Row k, the `half` of pair q. Pass 0 stores D and finds the largest variance, pass 1 stores V in units of it. */
-static void place_row(const rram_net *net, layer *l, const rram_desc *desc, uint32_t k, size_t q, uint32_t half, int pass,
-                      cells_memory *m) {
+static void place_row(const rram_net *net, layer *l, const rram_desc *desc, uint32_t k, size_t q, uint32_t half,
+                      int pass, cells_memory *m) {
     const size_t n = l->n;
     const uint8_t *plus = l->d.levels + k * n, *minus = plus + (size_t)l->k * n;
     draw_row(net, l, desc, 0, k, m);
@@ -94,7 +97,8 @@ int draw_cells(rram_net *net, layer *l, const rram_desc *desc) {
     for (uint32_t t = 0; t < l->tiles; t++) {
         const uint32_t end = tile_end(l, t);
         memset(m.largest, 0, n * sizeof *m.largest);
-        for (int pass = 0; pass < 2; pass++) { /* drawn twice rather than kept: a small board has no room for float64 [K][N] */
+        for (int pass = 0; pass < 2;
+             pass++) { /* drawn twice rather than kept: a small board has no room for float64 [K][N] */
             size_t q = l->tile_q[t];
             for (uint32_t k = tile_start(l, t), partner; k < end; k += 1 + partner, q++) {
                 partner = has_partner(l, k, end);

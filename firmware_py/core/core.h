@@ -5,15 +5,16 @@
 #include "kernels.h"
 #include "rram_core.h"
 
-#define STRIP 768        /* outputs of one tile that are converted together: their sums and draws stay in the first-level cache */
-#define SHARES 2304      /* corrections of a few output rows that are summed together */
-#define SPARSE_SLACK 160 /* elements that the sparse kernel may read and write past the end: eight vectors and some */
-#define COLUMN_BLOCK 8   /* columns whose weights are transposed together in the backward pass of a convolution */
+#define STRIP \
+    768 /* outputs of one tile that are converted together: their sums and draws stay in the first-level cache */
+#define SHARES 2304       /* corrections of a few output rows that are summed together */
+#define SPARSE_SLACK 160  /* elements that the sparse kernel may read and write past the end: eight vectors and some */
+#define COLUMN_BLOCK 8    /* columns whose weights are transposed together in the backward pass of a convolution */
 #define SHORT_COLUMNS 512 /* 512 columns x 127 x 32767 still fit int32 */
 
-/* One analog layer. Rows of the array are kept in pairs (k, k + 1) that lie side by side in the input, because one multiply-add
- * instruction takes two int16: weights [Q][N][2], input pair q of a position at code[base + off[q]]. A row without a neighbour
- * (end of a kernel row or of a tile) has a partner of weight zero. */
+/* One analog layer. Rows of the array are kept in pairs (k, k + 1) that lie side by side in the input, because one
+ * multiply-add instruction takes two int16: weights [Q][N][2], input pair q of a position at code[base + off[q]]. A row
+ * without a neighbour (end of a kernel row or of a tile) has a partner of weight zero. */
 typedef struct layer {
     rram_node d;
     uint32_t index;               /* number among the analog layers */
@@ -27,23 +28,23 @@ typedef struct layer {
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
-    uint32_t *plane;              /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
-    uint32_t *live;               /* [out_h][2] first output of a row that has inputs, and where they end */
-    int16_t *w;                   /* [Q][N][2] D = G+ - G- in G steps */
-    uint8_t *v;                   /* [Q][N][2] */
-    float *vscale;                /* [T][N + LANES_MAX], columns repeated for loads across the end */
-    int16_t *code;                /* [pad_h][pad_w][in_c] */
-    void *s;                      /* [P][N] sums of ADC codes */
+    uint32_t *plane; /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
+    uint32_t *live;  /* [out_h][2] first output of a row that has inputs, and where they end */
+    int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
+    uint8_t *v;      /* [Q][N][2] */
+    float *vscale;   /* [T][N + LANES_MAX], columns repeated for loads across the end */
+    int16_t *code;   /* [pad_h][pad_w][in_c] */
+    void *s;         /* [P][N] sums of ADC codes */
 } layer;
 
 /* A node of the chain with what learning keeps of it. */
 typedef struct step {
     rram_node d;
-    layer *analog;       /* NULL: digital */
-    uint32_t buffer;     /* which activation buffer holds the output */
+    layer *analog;   /* NULL: digital */
+    uint32_t buffer; /* which activation buffer holds the output */
     size_t in_size, out_size;
-    uint16_t *positive;  /* relu: one bit for each output, set where it is positive */
-    uint16_t *place;     /* maxpool: which of the window is the first maximum */
+    uint16_t *positive; /* relu: one bit for each output, set where it is positive */
+    uint16_t *place;    /* maxpool: which of the window is the first maximum */
 } step;
 
 struct rram_net {
@@ -56,10 +57,11 @@ struct rram_net {
     const float *normal; /* [RRAM_NODES] */
     float *buffer[2];    /* activations; in the backward pass dLoss/d activation, and behind it scratch */
     size_t buffer_size[2];
-    void *scratch;       /* of the phase at hand */
+    void *scratch; /* of the phase at hand */
 };
 
-/* Memory is handed out from a block in order, each piece 64-byte aligned; with base NULL only the sizes are added up. */
+/* Memory is handed out from a block in order, each piece 64-byte aligned; with base NULL only the sizes are added up.
+ */
 typedef struct bump {
     unsigned char *base;
     size_t used;
@@ -77,7 +79,9 @@ static inline uint32_t tile_end(const layer *l, uint32_t t) {
     const uint32_t end = (t + 1) * l->d.tile_rows;
     return end < l->k ? end : l->k;
 }
-static inline uint32_t has_partner(const layer *l, uint32_t k, uint32_t end) { return k + 1 < end && (k + 1) % l->run != 0; }
+static inline uint32_t has_partner(const layer *l, uint32_t k, uint32_t end) {
+    return k + 1 < end && (k + 1) % l->run != 0;
+}
 static inline uint32_t code_offset(const layer *l, uint32_t k) { return k / l->run * l->pitch + k % l->run; }
 
 static inline int32_t load_s(const layer *l, size_t e) {
@@ -89,15 +93,18 @@ stream make_stream(const uint32_t key[2], uint32_t purpose, uint32_t layer_index
 size_t cells_scratch(const layer *l);
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc);
 
-/* layer.c */
+/* plan.c */
 int plan_layer(layer *l, const rram_node *node, uint32_t index);
 void place_layer(layer *l, bump *b);
 void pair_rows(layer *l);
-size_t forward_scratch(const layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
-void repeat_columns(const float *from, size_t n, float *to);
+
+/* array.c, correct.c */
+size_t sums_scratch_size(const layer *l);
+size_t outputs_scratch_size(const layer *l);
 void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
+void repeat_columns(const float *from, size_t n, float *to);
 
 /* net.c, learn.c */
 const kernels *kernels_of(int variant);

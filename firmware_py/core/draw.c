@@ -30,8 +30,8 @@ static uint32_t part_of(uint32_t at, size_t left) {
     return left < whole ? (uint32_t)left : whole;
 }
 
-int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_index, uint64_t read, uint32_t first, size_t count,
-               uint32_t *words) {
+int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_index, uint64_t read, uint32_t first,
+               size_t count, uint32_t *words) {
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     const stream st = make_stream(key, purpose, layer_index, read);
     const kernels *kern = kernels_of(variant);
@@ -45,8 +45,8 @@ int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_inde
     return kern != NULL;
 }
 
-int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_index, uint64_t read, uint32_t first, size_t count,
-                 const float *table, float *z) {
+int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_index, uint64_t read, uint32_t first,
+                 size_t count, const float *table, float *z) {
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     const stream st = make_stream(key, purpose, layer_index, read);
     const kernels *kern = kernels_of(variant);

@@ -1,7 +1,7 @@
 /* The inner loops, one table of functions per instruction set. Every table gives the same bits.
  *
- * Loops run in whole vectors: they may read and write up to LANES_MAX elements past the end of an array, which therefore all lie
- * in the arena, in an order in which that does no harm.
+ * Loops run in whole vectors: they may read and write up to LANES_MAX elements past the end of an array, which
+ * therefore all lie in the arena, in an order in which that does no harm.
  */
 #ifndef RRAM_KERNELS_H
 #define RRAM_KERNELS_H
@@ -22,11 +22,11 @@ typedef struct stream {
 typedef struct conversion {
     size_t count, n;
     const int32_t *acc;
-    const int32_t *acc2;  /* NULL: no read noise */
+    const int32_t *acc2; /* NULL: no read noise */
     const float *z;
-    const float *vscale;  /* [n + LANES_MAX], repeated */
+    const float *vscale; /* [n + LANES_MAX], repeated */
     float adc_lsb, lo, hi;
-    int wide, first;      /* sums are int32, not int16; 1: store, 0: add to what is there */
+    int wide, first; /* sums are int32, not int16; 1: store, 0: add to what is there */
     void *s;
 } conversion;
 
@@ -40,9 +40,10 @@ typedef struct kernels {
     void (*dac)(const float *x, size_t count, float lsb, float lo, float hi, int16_t *code);
     /* x2[i] = (code[i]^2) >> 1 */
     void (*square)(const int16_t *code, size_t count, int16_t *x2);
-    /* acc[p][j] = sum over pairs q of x[base[p] + off[q]] . w[q][j]; base has 8 entries of slack that repeat the last */
-    void (*dot)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs, const int16_t *w,
-                size_t n, int32_t *acc);
+    /* acc[p][j] = sum over pairs q of x[base[p] + off[q]] . w[q][j]; base has 8 entries of slack that repeat the last
+     */
+    void (*dot)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
+                const int16_t *w, size_t n, int32_t *acc);
     void (*dot_u8)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
                    const uint8_t *w, size_t n, int32_t *acc);
     void (*convert)(const conversion *c);
@@ -52,8 +53,8 @@ typedef struct kernels {
     /* out[i] = code[i * c] * lsb */
     void (*planes)(const int16_t *code, size_t count, size_t c, float lsb, float *out);
     /* out[f] = sum in order of value[i] * x[f + at[row[i]]] */
-    void (*sparse)(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value, size_t entries,
-                   float *out);
+    void (*sparse)(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value,
+                   size_t entries, float *out);
     /* y[e] += x[from[e]] */
     void (*add)(float *y, size_t count, const uint32_t *from, const float *x);
     void (*relu)(const float *x, size_t count, float *y);
@@ -62,12 +63,14 @@ typedef struct kernels {
     void (*keep)(float *delta, size_t count, const uint16_t *bits);
     /* one output row of a max pool: windows of kh rows (pitch apart) and kw * c values, step apart */
     void (*pool)(const float *x, size_t windows, size_t step, size_t c, size_t kh, size_t kw, size_t pitch, float *y);
-    /* 8-bit codes of e[i] = delta[i] (times gain[i % n], repeated, unless NULL); returns their scale, 0 where all are zero */
+    /* 8-bit codes of e[i] = delta[i] (times gain[i % n], repeated, unless NULL); returns their scale, 0 where all are
+     * zero */
     float (*quantize)(const float *delta, size_t count, const float *gain, size_t n, int16_t *c);
     /* sum of a[i] * b[i]; both may be read past the end, where a is zero; |a| <= 127, |b| <= 255, count <= 65536 */
     int32_t (*correlate)(const int16_t *a, const int16_t *b, size_t count);
     void (*accumulate)(const int32_t *from, size_t count, int64_t *to);
-    /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n */
+    /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n
+     */
     void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
 } kernels;
 

@@ -3,7 +3,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #define KERNELS kernels_avx512
 #define KERNEL_NAME "avx512"
-#include "vec_avx512.h"/* first: the operations that the loops are made of */
+#include "vec_avx512.h" /* first: the operations that the loops are made of */
 #include "kernels_body.h"
 #else
 typedef int kernels_avx512_not_here; /* ISO C wants one declaration in a file */

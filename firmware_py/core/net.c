@@ -6,7 +6,7 @@
 static const kernels *const VARIANTS[] = {
     &kernels_scalar,
 #if defined(__x86_64__) && defined(__GNUC__)
-    &kernels_sse2, &kernels_avx2, &kernels_avx512, &kernels_vnni,
+    &kernels_sse2,   &kernels_avx2, &kernels_avx512, &kernels_vnni,
 #elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
     &kernels_neon,
 #endif
@@ -48,16 +48,20 @@ static int volume(uint32_t h, uint32_t w, uint32_t c, size_t *size) {
 
 /* A digital node or the frame of an analog one: sizes in range, and the output follows from the input. */
 static int check_node(const rram_node *d, const step *before, step *s) {
-    if (!volume(d->in_h, d->in_w, d->in_c, &s->in_size) || !volume(d->out_h, d->out_w, d->out_c, &s->out_size)) return 0;
+    if (!volume(d->in_h, d->in_w, d->in_c, &s->in_size) || !volume(d->out_h, d->out_w, d->out_c, &s->out_size))
+        return 0;
     if (before && before->out_size != s->in_size) return 0;
     if (d->op == RRAM_RELU) return s->in_size == s->out_size;
-    if (d->kh < 1 || d->kw < 1 || d->sh < 1 || d->sw < 1 || d->kh > 4096 || d->kw > 4096 || d->sh > 4096 || d->sw > 4096) return 0;
+    if (d->kh < 1 || d->kw < 1 || d->sh < 1 || d->sw < 1 || d->kh > 4096 || d->kw > 4096 || d->sh > 4096 ||
+        d->sw > 4096)
+        return 0;
     if (d->op == RRAM_ANALOG) return d->pad_top < d->kh && d->pad_left < d->kw;
-    return d->op == RRAM_MAXPOOL && d->in_c == d->out_c && d->kh * d->kw <= 65535 && (d->out_h - 1) * d->sh + d->kh <= d->in_h &&
-           (d->out_w - 1) * d->sw + d->kw <= d->in_w;
+    return d->op == RRAM_MAXPOOL && d->in_c == d->out_c && d->kh * d->kw <= 65535 &&
+           (d->out_h - 1) * d->sh + d->kh <= d->in_h && (d->out_w - 1) * d->sw + d->kw <= d->in_w;
 }
 
-/* Activation buffer of node i's output, the one before it having been `buffer`: relu works in place, the others change sides. */
+/* Activation buffer of node i's output, the one before it having been `buffer`: relu works in place, the others change
+ * sides. */
 static uint32_t next_buffer(const rram_node *d, uint32_t i, uint32_t buffer) {
     return d->op == RRAM_RELU && i > 0 ? buffer : 1 - buffer;
 }
@@ -70,8 +74,9 @@ static size_t scratch_size(const rram_desc *desc, const size_t buffer_size[2]) {
         layer l;
         buffer = next_buffer(desc->nodes + i, i, buffer);
         if (desc->nodes[i].op != RRAM_ANALOG || !plan_layer(&l, desc->nodes + i, i)) continue;
-        const size_t needs[3] = {cells_scratch(&l), forward_scratch(&l), learn_scratch(&l, buffer_size[buffer])};
-        for (int k = 0; k < 3; k++) most = needs[k] > most ? needs[k] : most;
+        const size_t needs[4] = {cells_scratch(&l), sums_scratch_size(&l), outputs_scratch_size(&l),
+                                 learn_scratch(&l, buffer_size[buffer])};
+        for (int k = 0; k < 4; k++) most = needs[k] > most ? needs[k] : most;
     }
     return most;
 }
@@ -161,7 +166,8 @@ static void pool(const kernels *kern, const rram_node *d, const float *x, float 
                    y + oy * d->out_w * d->in_c);
 }
 
-/* The whole chain: x [in] -> logits, in one of the net's buffers. keep: what the backward pass needs of relu and maxpool. */
+/* The whole chain: x [in] -> logits, in one of the net's buffers. keep: what the backward pass needs of relu and
+ * maxpool. */
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep) {
     if (!net->steps[0].analog) { /* digital kernels run past the end: not over the caller's memory */
         float *copy = net->buffer[1 - net->steps[0].buffer];

@@ -1,10 +1,12 @@
 /* rram_core: one network on one emulated RRAM chip. docs/numerics.md is its specification, to the bit.
  *
- * The caller describes the network in plain structs, asks rram_arena_size() for the memory, hands that memory to rram_init(), and
- * then calls rram_logits(), rram_raw() and rram_learn(). The core allocates nothing, reads and writes no file, keeps no global
- * state. One net must not be used by two threads at once; any number of nets may run in parallel.
+ * The caller describes the network in plain structs, asks rram_arena_size() for the memory, hands that memory to
+ * rram_init(), and then calls rram_logits(), rram_raw() and rram_learn(). The core allocates nothing, reads and writes
+ * no file, keeps no global state. One net must not be used by two threads at once; any number of nets may run in
+ * parallel.
  *
- * Units: conductances in G steps (1 step = (G_max - G_min) / 2048 uS), activations and weights in the network's own units.
+ * Units: conductances in G steps (1 step = (G_max - G_min) / 2048 uS), activations and weights in the network's own
+ * units.
  */
 #ifndef RRAM_CORE_H
 #define RRAM_CORE_H
@@ -21,7 +23,8 @@ enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1 };
 
 /* One node of the chain, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
- * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net. */
+ * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
+ */
 typedef struct rram_node {
     uint32_t op; /* enum rram_op */
     uint32_t in_h, in_w, in_c;
@@ -32,25 +35,25 @@ typedef struct rram_node {
     uint32_t signed_in;          /* 1: the DAC takes both signs */
     uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
     float w_step, dac_lsb, adc_lsb;
-    const uint8_t *levels;       /* [2][K][N], K = kh * kw * in_c, N = out_c */
-    float *gain, *offset;        /* [N], changed by learning */
-    float *value;                /* [nnz], changed by learning */
-    const int32_t *mask_start;   /* [N + 1] */
-    const uint16_t *mask_row;    /* [nnz] row k of each entry */
+    const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c, N = out_c */
+    float *gain, *offset;                                 /* [N], changed by learning */
+    float *value;                                         /* [nnz], changed by learning */
+    const int32_t *mask_start;                            /* [N + 1] */
+    const uint16_t *mask_row;                             /* [nnz] row k of each entry */
     const float *gain_scale, *offset_scale, *value_scale; /* prior step scales sv, like gain, offset, value */
-    double *ms;                  /* [3] running mean squares: gain, offset, value; 0: none yet */
+    double *ms; /* [3] running mean squares: gain, offset, value; 0: none yet */
 } rram_node;
 
 typedef struct rram_desc {
     const rram_node *nodes; /* copied */
     uint32_t node_count;
     uint32_t level_count;
-    const int32_t *quantiles; /* [levels][2][514], 1/256 G step */
-    const int32_t *target;    /* [levels] G steps */
+    const int32_t *quantiles;      /* [levels][2][514], 1/256 G step */
+    const int32_t *target;         /* [levels] G steps */
     const double *read_a, *read_b; /* [levels] */
-    const float *normal;      /* [514] */
-    uint32_t faults[4];       /* thr_low, thr_high, g_low, g_high */
-    uint32_t effects;         /* enum rram_effect, or-ed */
+    const float *normal;           /* [514] */
+    uint32_t faults[4];            /* thr_low, thr_high, g_low, g_high */
+    uint32_t effects;              /* enum rram_effect, or-ed */
     uint64_t seed;
 } rram_desc;
 
@@ -68,7 +71,8 @@ const char *rram_variant_name(int variant);
 int rram_variant_usable(int variant);
 const char *rram_variant_of(const rram_net *net);
 
-/* Bytes of arena that the network needs; 0 where the description is impossible (shapes that do not chain, sizes out of range). */
+/* Bytes of arena that the network needs; 0 where the description is impossible (shapes that do not chain, sizes out of
+ * range). */
 size_t rram_arena_size(const rram_desc *desc);
 
 /* Lays the net out in the arena (64-byte aligned) and draws every cell. variant < 0: the fastest usable.
@@ -90,12 +94,13 @@ void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, co
 /* Cells of one analog layer: d [K][N] G steps, v [K][N], vscale [T][N]. 0: no such layer. */
 int rram_cells(const rram_net *net, uint32_t layer, int16_t *d, uint8_t *v, float *vscale);
 
-/* For tests and other engines: one Philox4x32-10 block; the words of elements first .. first + count - 1 of a stream, drawn by the
- * kernels of a variant; and their standard normal numbers by a table [514]. 0: this processor does not have the variant. */
+/* For tests and other engines: one Philox4x32-10 block; the words of elements first .. first + count - 1 of a stream,
+ * drawn by the kernels of a variant; and their standard normal numbers by a table [514]. 0: this processor does not
+ * have the variant. */
 void rram_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
-int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer, uint64_t read, uint32_t first, size_t count,
-               uint32_t *words);
-int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer, uint64_t read, uint32_t first, size_t count,
-                 const float *table, float *z);
+int rram_words(int variant, uint64_t seed, uint32_t purpose, uint32_t layer, uint64_t read, uint32_t first,
+               size_t count, uint32_t *words);
+int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer, uint64_t read, uint32_t first,
+                 size_t count, const float *table, float *z);
 
 #endif

@@ -9,7 +9,8 @@ typedef __m256i vi;
 typedef __m256 vf;
 typedef __m256i vacc;
 typedef __m256i vq;
-static const uint64_t QORDER[QLANES] = {0, 2, 1, 3}; /* so that vq_words, which works in 128-bit halves, comes out in order */
+static const uint64_t QORDER[QLANES] = {0, 2, 1,
+                                        3}; /* so that vq_words, which works in 128-bit halves, comes out in order */
 
 FN vi vi_zero(void) { return _mm256_setzero_si256(); }
 FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
@@ -44,9 +45,12 @@ FN vf vf_set1(float x) { return _mm256_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
 FN vf vf_gather(const float *x, const uint32_t *from) { return _mm256_i32gather_ps(x, vi_load(from), 4); }
-FN uint32_t vf_positive(vf a) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ)); }
+FN uint32_t vf_positive(vf a) {
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ));
+}
 FN vf vf_keep(vf a, uint32_t bits) {
-    const vi lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), set = _mm256_and_si256(_mm256_set1_epi32((int32_t)bits), lane);
+    const vi lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128),
+             set = _mm256_and_si256(_mm256_set1_epi32((int32_t)bits), lane);
     return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lane)));
 }
 FN vf vf_from(vi v) { return _mm256_cvtepi32_ps(v); }
@@ -66,10 +70,13 @@ FN vf vf_normal(const float *table, vi w) {
     vi frac = _mm256_and_si256(b, _mm256_set1_epi32(0x3FFFF));
     i = _mm256_andnot_si256(tail, i);
     frac = _mm256_blendv_epi8(frac, _mm256_slli_epi32(r, 10), tail);
-    /* both neighbours of a node in one 64-bit load; indices 0 1 4 5 and 2 3 6 7, so that the shuffles come out in order */
+    /* both neighbours of a node in one 64-bit load; indices 0 1 4 5 and 2 3 6 7, so that the shuffles come out in order
+     */
     i = _mm256_permute4x64_epi64(i, 0xD8);
-    const __m256 z0 = _mm256_castpd_ps(_mm256_i32gather_pd((const double *)(const void *)table, _mm256_castsi256_si128(i), 4));
-    const __m256 z1 = _mm256_castpd_ps(_mm256_i32gather_pd((const double *)(const void *)table, _mm256_extracti128_si256(i, 1), 4));
+    const __m256 z0 =
+        _mm256_castpd_ps(_mm256_i32gather_pd((const double *)(const void *)table, _mm256_castsi256_si128(i), 4));
+    const __m256 z1 =
+        _mm256_castpd_ps(_mm256_i32gather_pd((const double *)(const void *)table, _mm256_extracti128_si256(i, 1), 4));
     const vf low = _mm256_shuffle_ps(z0, z1, 0x88), high = _mm256_shuffle_ps(z0, z1, 0xDD);
     const vf z = vf_add(low, vf_mul(vf_sub(high, low), vf_mul(_mm256_cvtepi32_ps(frac), _mm256_set1_ps(0x1p-18f))));
     return _mm256_xor_ps(z, _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32(INT32_MIN))));

@@ -13,7 +13,8 @@ typedef __m512i vi;
 typedef __m512 vf;
 typedef __m512i vacc;
 typedef __m512i vq;
-static const uint64_t QORDER[QLANES] = {0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_words, which works in 128-bit parts, comes out in order */
+static const uint64_t QORDER[QLANES] = {
+    0, 4, 1, 5, 2, 6, 3, 7}; /* so that vq_words, which works in 128-bit parts, comes out in order */
 
 FN vi vi_zero(void) { return _mm512_setzero_si512(); }
 FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
@@ -55,9 +56,11 @@ FN vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 FN vi vf_round(vf a) { return _mm512_cvtps_epi32(a); }
 
 FN vf vf_normal(const float *table, vi w) {
-    const vi r = _mm512_srli_epi32(_mm512_and_si512(w, _mm512_set1_epi32(INT32_MAX)), 7), b = _mm512_castps_si512(_mm512_cvtepi32_ps(r));
+    const vi r = _mm512_srli_epi32(_mm512_and_si512(w, _mm512_set1_epi32(INT32_MAX)), 7),
+             b = _mm512_castps_si512(_mm512_cvtepi32_ps(r));
     const __mmask16 tail = _mm512_cmplt_epi32_mask(r, _mm512_set1_epi32(256));
-    vi i = _mm512_max_epi32(_mm512_sub_epi32(_mm512_srli_epi32(b, 18), _mm512_set1_epi32((135 << 5) - 1)), _mm512_setzero_si512());
+    vi i = _mm512_max_epi32(_mm512_sub_epi32(_mm512_srli_epi32(b, 18), _mm512_set1_epi32((135 << 5) - 1)),
+                            _mm512_setzero_si512());
     vi frac = _mm512_and_si512(b, _mm512_set1_epi32(0x3FFFF));
     frac = _mm512_mask_slli_epi32(frac, tail, r, 10);
     /* both neighbours of a node in one 64-bit load; indices by twos, so that the shuffles come out in order */
@@ -66,14 +69,17 @@ FN vf vf_normal(const float *table, vi w) {
     const __m512 z1 = _mm512_castpd_ps(_mm512_i32gather_pd(_mm512_extracti64x4_epi64(i, 1), table, 4));
     const vf low = _mm512_shuffle_ps(z0, z1, 0x88), high = _mm512_shuffle_ps(z0, z1, 0xDD);
     const vf z = vf_add(low, vf_mul(vf_sub(high, low), vf_mul(_mm512_cvtepi32_ps(frac), _mm512_set1_ps(0x1p-18f))));
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(z), w, _mm512_set1_epi32(INT32_MIN), 0x78)); /* z ^ sign */
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(_mm512_castps_si512(z), w, _mm512_set1_epi32(INT32_MIN), 0x78)); /* z ^ sign */
 }
 
 FN vq vq_set1(uint64_t x) { return _mm512_set1_epi64((int64_t)x); }
 FN vq vq_load(const uint64_t *p) { return vi_load(p); }
 FN vq vq_add(vq a, vq b) { return _mm512_add_epi64(a, b); }
 FN vq vq_mul(vq a, vq b) { return _mm512_mul_epu32(a, b); }
-FN vq vq_high(vq a) { return _mm512_shuffle_epi32(a, _MM_PERM_DDBB); } /* a shift would share its port with the products */
+FN vq vq_high(vq a) {
+    return _mm512_shuffle_epi32(a, _MM_PERM_DDBB);
+} /* a shift would share its port with the products */
 FN vq vq_xor(vq a, vq b) { return _mm512_xor_si512(a, b); }
 FN vq vq_xor3(vq a, vq b, vq c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
 FN void vq_words(vq a, vq b, vq c, vq d, vi *out) {

@@ -7,7 +7,9 @@
 #define QLANES 2
 typedef int32x4_t vi;
 typedef float32x4_t vf;
-typedef struct vacc { int32x4_t low, high; } vacc; /* products of columns 0, 1 and 2, 3, not yet added in pairs */
+typedef struct vacc {
+    int32x4_t low, high;
+} vacc; /* products of columns 0, 1 and 2, 3, not yet added in pairs */
 typedef uint64x2_t vq;
 static const uint64_t QORDER[QLANES] = {0, 1};
 
@@ -34,7 +36,10 @@ FN vi vi_pair(const int16_t *p) {
 FN vi vi_shift16(vi a) { return vshlq_n_s32(a, 16); }
 FN vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 FN int32_t vi_sum(vi a) { return vaddvq_s32(a); }
-FN vacc vacc_zero(void) { const vacc s = {vdupq_n_s32(0), vdupq_n_s32(0)}; return s; }
+FN vacc vacc_zero(void) {
+    const vacc s = {vdupq_n_s32(0), vdupq_n_s32(0)};
+    return s;
+}
 FN vacc vacc_dot(vacc s, vi a, vi b) {
     const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
     const vacc r = {vmlal_s16(s.low, vget_low_s16(x), vget_low_s16(y)), vmlal_high_s16(s.high, x, y)};
@@ -89,7 +94,8 @@ FN vq vq_high(vq a) { return vshrq_n_u64(a, 32); }
 FN vq vq_xor(vq a, vq b) { return veorq_u64(a, b); }
 FN vq vq_xor3(vq a, vq b, vq c) { return veorq_u64(veorq_u64(a, b), c); }
 FN void vq_words(vq a, vq b, vq c, vq d, vi *out) {
-    const uint32x4_t ab = vuzp1q_u32(vreinterpretq_u32_u64(a), vreinterpretq_u32_u64(b)); /* a of both blocks, b of both */
+    const uint32x4_t ab =
+        vuzp1q_u32(vreinterpretq_u32_u64(a), vreinterpretq_u32_u64(b)); /* a of both blocks, b of both */
     const uint32x4_t cd = vuzp1q_u32(vreinterpretq_u32_u64(c), vreinterpretq_u32_u64(d));
     const uint32x4_t ab2 = vuzp1q_u32(ab, cd), odd = vuzp2q_u32(ab, cd); /* a b c d of the first block, of the second */
     out[0] = vreinterpretq_s32_u32(ab2), out[1] = vreinterpretq_s32_u32(odd);

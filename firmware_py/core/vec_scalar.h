@@ -12,11 +12,17 @@ typedef uint64_t vq;  /* 64-bit lanes for Philox, QLANES of them */
 static const uint64_t QORDER[QLANES] = {0};
 
 FN vi vi_zero(void) { return 0; }
-FN vi vi_load(const void *p) { vi v; memcpy(&v, p, sizeof v); return v; }
+FN vi vi_load(const void *p) {
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
 FN vi vi_load_u8(const uint8_t *p) { return (vi)((uint32_t)p[0] | (uint32_t)p[1] << 16); }
 FN vi vi_load_i16(const int16_t *p) { return *p; }
 FN void vi_store(int32_t *p, vi v) { *p = v; }
-FN void vi_store_n(int32_t *p, vi v, size_t n) { if (n) *p = v; }
+FN void vi_store_n(int32_t *p, vi v, size_t n) {
+    if (n) *p = v;
+}
 FN void vi_store_i16(int16_t *p, vi v) { *p = (int16_t)v; }
 FN vi vi_pair(const int16_t *p) { return vi_load(p); }
 FN vi vi_shift16(vi a) { return (vi)((uint32_t)a << 16); }
@@ -43,7 +49,9 @@ FN vf vf_div(vf a, vf b) { return a / b; }
 FN vf vf_sqrt(vf a) { return sqrtf(a); }
 FN vf vf_max(vf a, vf b) { return a > b ? a : b; } /* a NaN in a gives b */
 FN vf vf_min(vf a, vf b) { return a < b ? a : b; }
-FN vi vf_round(vf a) { return (vi)((a + 12582912.0f) - 12582912.0f); } /* half to even, |a| < 2^22: the sum has unit 1 */
+FN vi vf_round(vf a) {
+    return (vi)((a + 12582912.0f) - 12582912.0f);
+} /* half to even, |a| < 2^22: the sum has unit 1 */
 
 FN vf vf_normal(const float *table, vi word) {
     const uint32_t w = (uint32_t)word, r = (w & 0x7FFFFFFFu) >> 7;

@@ -13,7 +13,9 @@ static const uint64_t QORDER[QLANES] = {0, 1};
 
 FN vi vi_zero(void) { return _mm_setzero_si128(); }
 FN vi vi_load(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
-FN vi vi_load_u8(const uint8_t *p) { return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()); }
+FN vi vi_load_u8(const uint8_t *p) {
+    return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128());
+}
 FN vi vi_load_i16(const int16_t *p) {
     const __m128i h = _mm_loadl_epi64((const __m128i *)p);
     return _mm_srai_epi32(_mm_unpacklo_epi16(h, h), 16);
@@ -47,7 +49,9 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm_storeu_ps(p, v); }
-FN vf vf_gather(const float *x, const uint32_t *from) { return _mm_setr_ps(x[from[0]], x[from[1]], x[from[2]], x[from[3]]); }
+FN vf vf_gather(const float *x, const uint32_t *from) {
+    return _mm_setr_ps(x[from[0]], x[from[1]], x[from[2]], x[from[3]]);
+}
 FN uint32_t vf_positive(vf a) { return (uint32_t)_mm_movemask_ps(_mm_cmpgt_ps(a, _mm_setzero_ps())); }
 FN vf vf_keep(vf a, uint32_t bits) {
     const vi lane = _mm_setr_epi32(1, 2, 4, 8), set = _mm_and_si128(_mm_set1_epi32((int32_t)bits), lane);
@@ -72,8 +76,10 @@ FN vf vf_normal(const float *table, vi w) {
     frac = _mm_or_si128(_mm_andnot_si128(tail, frac), _mm_and_si128(tail, _mm_slli_epi32(r, 10)));
     int32_t at[LANES];
     vi_store(at, i);
-    const __m128 z01 = _mm_loadh_pi(_mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(table + at[0])), (const __m64 *)(table + at[1]));
-    const __m128 z23 = _mm_loadh_pi(_mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(table + at[2])), (const __m64 *)(table + at[3]));
+    const __m128 z01 =
+        _mm_loadh_pi(_mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(table + at[0])), (const __m64 *)(table + at[1]));
+    const __m128 z23 =
+        _mm_loadh_pi(_mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(table + at[2])), (const __m64 *)(table + at[3]));
     const vf low = _mm_shuffle_ps(z01, z23, 0x88), high = _mm_shuffle_ps(z01, z23, 0xDD);
     const vf z = vf_add(low, vf_mul(vf_sub(high, low), vf_mul(_mm_cvtepi32_ps(frac), _mm_set1_ps(0x1p-18f))));
     return _mm_xor_ps(z, _mm_castsi128_ps(_mm_and_si128(w, _mm_set1_epi32(INT32_MIN))));

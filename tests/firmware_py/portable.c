@@ -1,5 +1,6 @@
-/* The core without Python: a made-up network, every variant of this machine. Prints a digest of logits, cells and learned state;
- * the digest is the same on every machine and instruction set (test_core_portable.py). Exit code 1: the variants differ. */
+/* The core without Python: a made-up network, every variant of this machine. Prints a digest of logits, cells and
+ * learned state; the digest is the same on every machine and instruction set (test_core_portable.py). Exit code 1: the
+ * variants differ. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,28 @@ static float *floats(size_t n, float low, float high) {
     return p;
 }
 
-static rram_node analog(uint32_t h, uint32_t w, uint32_t c, uint32_t kernel, uint32_t stride, uint32_t pad, uint32_t oh, uint32_t ow,
-                        uint32_t n) {
+static rram_node analog(uint32_t h, uint32_t w, uint32_t c, uint32_t kernel, uint32_t stride, uint32_t pad, uint32_t oh,
+                        uint32_t ow, uint32_t n) {
     const size_t k = (size_t)kernel * kernel * c, cells = 2 * k * n;
-    rram_node d = {.op = RRAM_ANALOG, .in_h = h, .in_w = w, .in_c = c, .out_h = oh, .out_w = ow, .out_c = n, .kh = kernel,
-                   .kw = kernel, .sh = stride, .sw = stride, .pad_top = pad, .pad_left = pad, .tile_rows = 60, .dac_bits = 8,
-                   .adc_bits = 8, .w_step = 1e-4f, .dac_lsb = 1 / 255.0f, .adc_lsb = 9000.0f};
+    rram_node d = {.op = RRAM_ANALOG,
+                   .in_h = h,
+                   .in_w = w,
+                   .in_c = c,
+                   .out_h = oh,
+                   .out_w = ow,
+                   .out_c = n,
+                   .kh = kernel,
+                   .kw = kernel,
+                   .sh = stride,
+                   .sw = stride,
+                   .pad_top = pad,
+                   .pad_left = pad,
+                   .tile_rows = 60,
+                   .dac_bits = 8,
+                   .adc_bits = 8,
+                   .w_step = 1e-4f,
+                   .dac_lsb = 1 / 255.0f,
+                   .adc_lsb = 9000.0f};
     uint8_t *levels = malloc(cells);
     for (size_t i = 0; i < cells; i++) levels[i] = (uint8_t)(next() % LEVELS);
     int32_t *start = malloc((n + 1) * sizeof *start);
@@ -44,7 +61,8 @@ static rram_node analog(uint32_t h, uint32_t w, uint32_t c, uint32_t kernel, uin
     const size_t entries = (size_t)start[n];
     d.levels = levels, d.mask_start = start, d.mask_row = row;
     d.gain = floats(n, 0.7f, 1.3f), d.offset = floats(n, -0.1f, 0.1f), d.value = floats(entries, -0.1f, 0.1f);
-    d.gain_scale = floats(n, 0.05f, 0.1f), d.offset_scale = floats(n, 0.05f, 0.1f), d.value_scale = floats(entries, 0.01f, 0.02f);
+    d.gain_scale = floats(n, 0.05f, 0.1f), d.offset_scale = floats(n, 0.05f, 0.1f),
+    d.value_scale = floats(entries, 0.01f, 0.02f);
     d.ms = calloc(3, sizeof *d.ms);
     return d;
 }
@@ -63,13 +81,35 @@ static uint32_t run(int variant) {
     }
     for (int i = 0; i < RRAM_NODES; i++) normal[i] = (float)(i - RRAM_NODES + 1) / 128.0f;
     const rram_node nodes[] = {
-        analog(20, 19, 1, 5, 1, 2, 20, 19, 6), {.op = RRAM_RELU, .in_h = 20, .in_w = 19, .in_c = 6, .out_h = 20, .out_w = 19, .out_c = 6},
-        {.op = RRAM_MAXPOOL, .in_h = 20, .in_w = 19, .in_c = 6, .out_h = 10, .out_w = 9, .out_c = 6, .kh = 2, .kw = 2, .sh = 2, .sw = 2},
-        analog(10, 9, 6, 3, 2, 0, 4, 4, 17), {.op = RRAM_RELU, .in_h = 4, .in_w = 4, .in_c = 17, .out_h = 4, .out_w = 4, .out_c = 17},
-        analog(1, 1, 272, 1, 1, 0, 1, 1, 70), {.op = RRAM_RELU, .in_h = 1, .in_w = 1, .in_c = 70, .out_h = 1, .out_w = 1, .out_c = 70},
+        analog(20, 19, 1, 5, 1, 2, 20, 19, 6),
+        {.op = RRAM_RELU, .in_h = 20, .in_w = 19, .in_c = 6, .out_h = 20, .out_w = 19, .out_c = 6},
+        {.op = RRAM_MAXPOOL,
+         .in_h = 20,
+         .in_w = 19,
+         .in_c = 6,
+         .out_h = 10,
+         .out_w = 9,
+         .out_c = 6,
+         .kh = 2,
+         .kw = 2,
+         .sh = 2,
+         .sw = 2},
+        analog(10, 9, 6, 3, 2, 0, 4, 4, 17),
+        {.op = RRAM_RELU, .in_h = 4, .in_w = 4, .in_c = 17, .out_h = 4, .out_w = 4, .out_c = 17},
+        analog(1, 1, 272, 1, 1, 0, 1, 1, 70),
+        {.op = RRAM_RELU, .in_h = 1, .in_w = 1, .in_c = 70, .out_h = 1, .out_w = 1, .out_c = 70},
         analog(1, 1, 70, 1, 1, 0, 1, 1, 10)};
-    const rram_desc desc = {nodes, COUNT(nodes), LEVELS, &quantiles[0][0][0], target, read_a, read_b, normal,
-                            {1u << 28, 1u << 29, 300, 3000}, RRAM_PROGRAMMING | RRAM_READ_NOISE, 0x123456789ABCDEFu};
+    const rram_desc desc = {nodes,
+                            COUNT(nodes),
+                            LEVELS,
+                            &quantiles[0][0][0],
+                            target,
+                            read_a,
+                            read_b,
+                            normal,
+                            {1u << 28, 1u << 29, 300, 3000},
+                            RRAM_PROGRAMMING | RRAM_READ_NOISE,
+                            0x123456789ABCDEFu};
     const size_t size = rram_arena_size(&desc);
     void *arena = malloc(size);
     rram_net *net = rram_init(&desc, arena, size, variant);

@@ -1,4 +1,4 @@
-"""The core without Python, by other compilers and for other processors: always the same digest of logits and learned state."""
+"""The core without Python, by other compilers, for other processors: always the same digest of logits and state."""
 
 from __future__ import annotations
 

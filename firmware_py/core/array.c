@@ -1,0 +1,154 @@
+/* The analog part of a layer: DAC, tiles with read noise, ADC, sum over tiles (numerics.md, section 4). */
+#include <string.h>
+
+#include "core.h"
+
+/* Output positions of one strip: a multiple of the kernels' block. */
+static uint32_t strip_positions(const layer *l) {
+    const uint32_t fit = STRIP / l->n & ~7u, strip = fit > 8 ? fit : 8;
+    return strip < l->p ? strip : l->p;
+}
+
+/* Positions first .. first + count - 1. */
+typedef struct run {
+    uint32_t first, count;
+} run;
+
+typedef struct sums_scratch {
+    int16_t *x2; /* (code^2) >> 1, like code */
+    int32_t *acc, *acc2;
+    float *z;
+    uint32_t *base;
+    run *runs;
+    uint32_t *columns; /* [pad_h][2] */
+} sums_scratch;
+
+static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
+    const size_t strip = strip_positions(l), outputs = strip * l->n + SLACK;
+    bump b = {memory, 0};
+    m->x2 = take(&b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *m->x2);
+    m->acc = take(&b, outputs, sizeof *m->acc);
+    m->acc2 = take(&b, outputs, sizeof *m->acc2);
+    m->z = take(&b, outputs, sizeof *m->z);
+    m->base = take(&b, strip + 8, sizeof *m->base);
+    m->runs = take(&b, strip, sizeof *m->runs);
+    m->columns = take(&b, 2 * (size_t)l->pad_h, sizeof *m->columns);
+    return b.used;
+}
+
+size_t sums_scratch_size(const layer *l) {
+    sums_scratch m;
+    return sums_memory(l, NULL, &m);
+}
+
+/* x [in] to codes, zero around them. temporary: room for the input. */
+static void convert_inputs(const kernels *kern, layer *l, const float *x, int16_t *temporary) {
+    const rram_node *d = &l->d;
+    const size_t row = (size_t)d->in_w * d->in_c;
+    const int padded = d->in_h != l->pad_h || d->in_w != l->pad_w;
+    kern->dac(x, d->in_h * row, d->dac_lsb, (float)l->lo, (float)l->hi, padded ? temporary : l->code);
+    if (!padded) return;
+    int16_t *to = l->code + d->pad_top * l->pitch + d->pad_left * d->in_c;
+    for (uint32_t y = 0; y < d->in_h; y++) memcpy(to + y * l->pitch, temporary + y * row, row * sizeof *to);
+}
+
+/* Columns of a padded row of codes that are not zero: from[0] .. from[1] - 1; pad_w and 0 where there is none. */
+static void live_columns(const layer *l, uint32_t y, uint32_t from[2]) {
+    const int16_t *row = l->code + (size_t)y * l->pitch;
+    uint32_t a = 0, b = l->pitch;
+    uint64_t four = 0; /* codes at once */
+    while (a + 4 <= b && (memcpy(&four, row + a, sizeof four), four == 0)) a += 4;
+    while (a < b && row[a] == 0) a++;
+    while (a + 4 <= b && (memcpy(&four, row + b - 4, sizeof four), four == 0)) b -= 4;
+    while (b > a && row[b - 1] == 0) b--;
+    from[0] = a < b ? a / l->d.in_c : l->pad_w;
+    from[1] = a < b ? (b - 1) / l->d.in_c + 1 : 0;
+}
+
+/* Output positions whose inputs are not all zero, as one stretch of each output row. A read of zeros draws no current
+ * and has no noise: its sums are zero, and neither they nor their draws need to be computed. columns: [pad_h][2]. */
+static void find_live(const layer *l, uint32_t *columns) {
+    const rram_node *d = &l->d;
+    for (uint32_t y = 0; y < l->pad_h; y++) live_columns(l, y, columns + 2 * y);
+    for (uint32_t oy = 0; oy < d->out_h; oy++) {
+        uint32_t from = l->pad_w, to = 0;
+        for (const uint32_t *row = columns + 2 * oy * d->sh, *end = row + 2 * d->kh; row < end; row += 2) {
+            from = row[0] < from ? row[0] : from;
+            to = row[1] > to ? row[1] : to;
+        }
+        const uint32_t first = from < d->kw ? 0 : (from - d->kw + d->sw) / d->sw, end = (to + d->sw - 1) / d->sw;
+        l->live[2 * oy] = first;
+        l->live[2 * oy + 1] = to == 0 ? first : end < d->out_w ? end : d->out_w;
+    }
+}
+
+/* The next positions to compute, at most `most`, from position *at on: their places into m->base, as runs into m->runs.
+ */
+static uint32_t next_strip(const layer *l, uint32_t *at, uint32_t most, sums_scratch *m, uint32_t *runs) {
+    const uint32_t width = l->d.out_w, step = l->d.sw * l->d.in_c;
+    uint32_t count = 0, p = *at, y = p / width, x = p % width;
+    for (*runs = 0; y < l->d.out_h && count < most; y += x == width, x = x == width ? 0 : x) {
+        if (x < l->live[2 * y]) x = l->live[2 * y];
+        const uint32_t end = l->live[2 * y + 1], left = end > x ? end - x : 0,
+                       n = left < most - count ? left : most - count;
+        const uint32_t first = y * width + x, place = y * l->d.sh * l->pitch + x * step;
+        uint32_t *base = m->base + count;
+        for (uint32_t i = 0; i < n; i++) base[i] = place + i * step;
+        if (n && *runs && m->runs[*runs - 1].first + m->runs[*runs - 1].count == first)
+            m->runs[*runs - 1].count += n;
+        else if (n)
+            m->runs[(*runs)++] = (run){first, n};
+        count += n;
+        x = n == left ? width : x + n;
+        *at = y * width + x;
+    }
+    for (uint32_t i = 0; count && i < 8; i++) m->base[count + i] = m->base[count - 1];
+    return count;
+}
+
+/* Read noise and ADC of one strip and tile: m->acc, m->acc2 -> l->s. */
+static void convert_strip(const rram_net *net, layer *l, const stream *st, uint32_t t, uint32_t runs,
+                          const sums_scratch *m) {
+    const float half = (float)(1u << (l->d.adc_bits - 1));
+    const size_t n = l->n, size = l->wide ? sizeof(int32_t) : sizeof(int16_t);
+    conversion c = {.n = n,
+                    .acc = m->acc,
+                    .acc2 = net->read_noise ? m->acc2 : NULL,
+                    .vscale = l->vscale + t * (n + LANES_MAX),
+                    .adc_lsb = l->d.adc_lsb,
+                    .lo = -half,
+                    .hi = half - 1.0f,
+                    .wide = l->wide,
+                    .first = t == 0};
+    for (uint32_t i = 0; i < runs; i++) {
+        const uint32_t first = (t * l->p + m->runs[i].first) * l->n;
+        c.count = m->runs[i].count * n;
+        c.s = (char *)l->s + m->runs[i].first * n * size;
+        c.z = m->z + (first & 3);
+        if (c.acc2) net->kern->normals(st, net->normal, first >> 2, ((first & 3) + c.count + 3) / 4, m->z);
+        net->kern->convert(&c);
+        c.acc += c.count;
+        if (c.acc2) c.acc2 += c.count;
+    }
+}
+
+/* DAC, tiles with read noise, ADC, sum over tiles: x [in] -> l->s, and the codes stay in l->code. */
+void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
+    const kernels *kern = net->kern;
+    const stream st = make_stream(net->key, RRAM_READ, l->index, read);
+    const size_t n = l->n;
+    sums_scratch m;
+    sums_memory(l, net->scratch, &m);
+    convert_inputs(kern, l, x, m.x2);
+    if (net->read_noise) kern->square(l->code, (size_t)l->pad_h * l->pitch, m.x2);
+    find_live(l, m.columns);
+    memset(l->s, 0, (size_t)l->p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t)));
+    for (uint32_t at = 0, runs, count; (count = next_strip(l, &at, strip_positions(l), &m, &runs)) > 0;)
+        for (uint32_t t = 0; t < l->tiles; t++) {
+            const uint32_t q = l->tile_q[t];
+            const size_t pairs = l->tile_q[t + 1] - q;
+            kern->dot(l->code, m.base, count, l->off + q, pairs, l->w + q * n * 2, n, m.acc);
+            if (net->read_noise) kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, l->v + q * n * 2, n, m.acc2);
+            convert_strip(net, l, &st, t, runs, &m);
+        }
+}

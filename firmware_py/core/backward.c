@@ -1,0 +1,105 @@
+/* dLoss/dinput of one analog layer: transposed reads of the noisy array, and the mask's share (numerics.md, section 5).
+ */
+#include <string.h>
+
+#include "learn.h"
+
+/* Transposed read of a dense layer: m->dx[k] = sum over j of c[j] D[k][j]. */
+static void transposed_dense(const kernels *kern, const layer *l, learn_memory *m) {
+    const size_t n = l->n;
+    memset(m->pairs, 0, (n + SLACK) * sizeof *m->pairs);
+    for (size_t j = 0; j < n; j++) m->pairs[j] = (uint16_t)m->c[j];
+    for (size_t q = 0; q < l->pairs; q++)
+        for (size_t j = 0; j < n; j += SHORT_COLUMNS) {
+            int32_t sum[2];
+            kern->transposed(l->w + (q * n + j) * 2, m->pairs + j, n - j < SHORT_COLUMNS ? n - j : SHORT_COLUMNS, sum);
+            m->dx[l->off[q]] += sum[0];
+            m->dx[l->off[q] + 1] += sum[1]; /* a row without a partner adds 0 */
+        }
+}
+
+/* Weights of columns j.. transposed to [COLUMN_BLOCK / 2][K][2], so that pairs are two columns; zero past the last. */
+static void transpose_block(const layer *l, size_t j, int16_t *wt) {
+    const size_t n = l->n, k = l->k, columns = n - j < COLUMN_BLOCK ? n - j : COLUMN_BLOCK;
+    memset(wt, 0, COLUMN_BLOCK * k * sizeof *wt);
+    for (uint32_t t = 0; t < l->tiles; t++) {
+        size_t q = l->tile_q[t];
+        for (uint32_t row = tile_start(l, t), end = tile_end(l, t), partner; row < end; row += 1 + partner, q++) {
+            partner = has_partner(l, row, end);
+            for (size_t b = 0; b < columns; b++)
+                for (size_t half = 0; half <= partner; half++)
+                    wt[((b / 2) * k + row + half) * 2 + b % 2] = l->w[(q * n + j + b) * 2 + half];
+        }
+    }
+}
+
+/* Transposed read of a convolution: each position's errors go back to the inputs that it saw. */
+static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m) {
+    const size_t n = l->n, k = l->k;
+    uint32_t pair[COLUMN_BLOCK / 2], from[16];
+    for (uint32_t i = 0; i < COLUMN_BLOCK / 2; i++) pair[i] = 2 * i;
+    for (size_t j = 0; j < n; j += COLUMN_BLOCK) {
+        transpose_block(l, j, m->wt);
+        for (uint32_t p = 0; p < l->p; p += 8) {
+            const uint32_t count = l->p - p < 8 ? l->p - p : 8;
+            for (uint32_t i = 0; i < 16; i++) from[i] = (p + (i < count ? i : count - 1)) * l->n + (uint32_t)j;
+            kern->dot(m->c, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
+            for (uint32_t i = 0; i < count; i++) {
+                int64_t *to = m->dx + position_base(l, p + i);
+                for (size_t row = 0; row < l->d.kh; row++)
+                    kern->accumulate(m->patch + i * k + row * l->run, l->run, to + row * l->pitch);
+            }
+        }
+    }
+}
+
+/* Positions where column j has an error, in order: number into m->live, place in the padded input into m->base. */
+static size_t live_positions(const layer *l, const float *delta, size_t j, learn_memory *m) {
+    const uint32_t step = l->d.sw * l->d.in_c, columns = l->d.out_w;
+    uint32_t *live = m->live, *base = m->base;
+    size_t count = 0;
+    delta += j;
+    for (uint32_t oy = 0, p = 0; oy < l->d.out_h; oy++)
+        for (uint32_t ox = 0, at = oy * l->d.sh * l->pitch; ox < columns; ox++, p++, at += step, delta += l->n) {
+            live[count] = p;
+            base[count] = at;
+            count += *delta != 0.0f;
+        }
+    return count;
+}
+
+/* The mask's share of dLoss/dinput: by column, by entry, as numerics.md orders it. */
+static void sparse_backward(const layer *l, const float *delta, learn_memory *m) {
+    const rram_node *d = &l->d;
+    const size_t n = l->n;
+    for (size_t j = 0; j < n; j++) {
+        const int32_t first = d->mask_start[j], end = d->mask_start[j + 1];
+        const size_t live = first < end ? live_positions(l, delta, j, m) : 0;
+        for (int32_t e = first; e < end; e++) {
+            float *to = m->dxs + (d->kh == 1 ? d->mask_row[e] : code_offset(l, d->mask_row[e]));
+            const float value = d->value[e];
+            for (size_t i = 0; i < live; i++) to[m->base[i]] += value * delta[m->live[i] * n + j];
+        }
+    }
+}
+
+/* dLoss/dinput [in] of an inner analog layer from dLoss/doutput [P][N]. */
+void analog_backward(const kernels *kern, const layer *l, const float *delta, float *dx, learn_memory *m) {
+    const rram_node *d = &l->d;
+    const size_t input = (size_t)l->pad_h * l->pitch, row = (size_t)d->in_w * d->in_c;
+    memset(m->dx, 0, (input + 2) * sizeof *m->dx);
+    memset(m->dxs, 0, input * sizeof *m->dxs);
+    repeat_columns(d->gain, l->n, m->repeated);
+    const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->c);
+    if (l->p > 1)
+        transposed_conv(kern, l, m);
+    else
+        transposed_dense(kern, l, m);
+    if (l->masked) sparse_backward(l, delta, m);
+    const float factor = scale * d->w_step;
+    for (size_t y = 0; y < d->in_h; y++)
+        for (size_t x = 0; x < row; x++) {
+            const size_t at = (y + d->pad_top) * l->pitch + (size_t)d->pad_left * d->in_c + x;
+            dx[y * row + x] = (float)m->dx[at] * factor + m->dxs[at];
+        }
+}

@@ -1,0 +1,100 @@
+/* The digital part of a layer: gain, offset and the mask's SRAM values (numerics.md, section 4). */
+#include <string.h>
+
+#include "core.h"
+
+/* Output rows whose corrections are summed together: the shares of all columns stay in the first-level cache. */
+static uint32_t block_rows(const layer *l) {
+    const uint32_t fit = SHARES / (l->n * l->pad_w), rows = fit > 1 ? fit : 1;
+    return rows < l->d.out_h ? rows : l->d.out_h;
+}
+
+typedef struct outputs_scratch {
+    float *gain, *offset; /* [N + LANES_MAX], columns repeated */
+    float *planes;        /* [in_c][pad_h][pad_w] inputs as the DAC gives them */
+    float *share;         /* [N][share_pitch] what the mask adds to each column, rows pad_w apart */
+    size_t share_pitch;
+    uint32_t *from; /* [out_w * N] where in share the outputs of a row find theirs */
+} outputs_scratch;
+
+static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
+    const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->plane_needed ? 1 : 0;
+    bump b = {memory, 0};
+    m->share_pitch = block_rows(l) * (size_t)l->pad_w;
+    m->gain = take(&b, l->n + LANES_MAX, sizeof *m->gain);
+    m->offset = take(&b, l->n + LANES_MAX, sizeof *m->offset);
+    m->planes = take(&b, masked ? plane * l->d.in_c + SPARSE_SLACK : 0, sizeof *m->planes);
+    m->share = take(&b, masked ? l->n * m->share_pitch + SPARSE_SLACK : 0, sizeof *m->share);
+    m->from = take(&b, masked ? (size_t)l->d.out_w * l->n + SLACK : 0, sizeof *m->from);
+    return b.used;
+}
+
+size_t outputs_scratch_size(const layer *l) {
+    outputs_scratch m;
+    return outputs_memory(l, NULL, &m);
+}
+
+/* Repeat a row of columns, for loads across its end. */
+void repeat_columns(const float *from, size_t n, float *to) {
+    memcpy(to, from, n * sizeof *to);
+    for (size_t j = 0; j < LANES_MAX; j++) to[n + j] = to[j];
+}
+
+/* Shares of all columns for output rows oy .. oy + rows - 1, each a convolution of the planes as one long row. */
+static void shares(const kernels *kern, const layer *l, uint32_t oy, uint32_t rows, const outputs_scratch *m) {
+    const rram_node *d = &l->d;
+    const uint32_t together = d->sh == 1 ? rows : 1; /* rows that follow each other in the planes, too */
+    const size_t span = (size_t)(together - 1) * l->pad_w + (size_t)(d->out_w - 1) * d->sw + 1;
+    for (uint32_t j = 0; j < l->n; j++) { /* in order: what a column writes too far, the next one writes over */
+        const int32_t first = d->mask_start[j], entries = d->mask_start[j + 1] - first;
+        for (uint32_t r = 0; r < rows; r += together)
+            kern->sparse(m->planes + (size_t)(oy + r) * d->sh * l->pad_w, span, l->plane, d->mask_row + first,
+                         d->value + first, (size_t)entries, m->share + j * m->share_pitch + r * l->pad_w);
+    }
+}
+
+/* Add the mask's share to y [P][N] of a convolution. */
+static void add_shares(const kernels *kern, const layer *l, const outputs_scratch *m, float *y) {
+    const rram_node *d = &l->d;
+    const size_t plane = (size_t)l->pad_h * l->pad_w, row = (size_t)d->out_w * l->n;
+    const uint32_t block = block_rows(l);
+    for (uint32_t c = 0; c < d->in_c; c++) kern->planes(l->code + c, plane, d->in_c, d->dac_lsb, m->planes + c * plane);
+    memset(m->planes + plane * d->in_c, 0, SPARSE_SLACK * sizeof *m->planes); /* rubbish might be denormal, and slow */
+    for (uint32_t x = 0, e = 0; x < d->out_w; x++)
+        for (uint32_t j = 0; j < l->n; j++, e++) m->from[e] = j * (uint32_t)m->share_pitch + x * d->sw;
+    uint32_t first = 0, end = d->out_h; /* rows with inputs that are not zero */
+    while (first < end && l->live[2 * first] == l->live[2 * first + 1]) first++;
+    while (end > first && l->live[2 * end - 2] == l->live[2 * end - 1]) end--;
+    for (uint32_t oy = first; oy < end; oy += block) {
+        const uint32_t rows = end - oy < block ? end - oy : block;
+        shares(kern, l, oy, rows, m);
+        for (uint32_t r = 0; r < rows; r++)
+            kern->add(y + (oy + r) * row, row, m->from, m->share + (size_t)r * l->pad_w);
+    }
+}
+
+/* The mask's share of a layer with one position: few entries, one sum after the other. */
+static void add_entries(const layer *l, float *y) {
+    const rram_node *d = &l->d;
+    for (size_t j = 0; j < l->n; j++) {
+        float share = 0.0f;
+        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++) {
+            const uint32_t k = d->mask_row[i];
+            share += d->value[i] * ((float)l->code[d->kh == 1 ? k : code_offset(l, k)] * d->dac_lsb);
+        }
+        if (d->mask_start[j] < d->mask_start[j + 1]) y[j] += share;
+    }
+}
+
+/* Gain, offset and mask: l->s and l->code -> y [P][N]. */
+void analog_outputs(rram_net *net, const layer *l, float *y) {
+    outputs_scratch m;
+    outputs_memory(l, net->scratch, &m);
+    repeat_columns(l->d.gain, l->n, m.gain);
+    repeat_columns(l->d.offset, l->n, m.offset);
+    net->kern->digital(l->s, l->wide, (size_t)l->p * l->n, l->n, m.gain, m.offset, l->unit, y);
+    if (l->plane_needed)
+        add_shares(net->kern, l, &m, y);
+    else if (l->masked)
+        add_entries(l, y);
+}

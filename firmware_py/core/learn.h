@@ -1,0 +1,33 @@
+/* Memory and parts of one learning step: gradients.c, backward.c, learn.c. */
+#ifndef RRAM_LEARN_H
+#define RRAM_LEARN_H
+
+#include "core.h"
+
+typedef struct learn_memory {
+    int16_t *c;                   /* [P][N] codes of the error, later of the error times gain */
+    float *gain, *offset, *value; /* gradients; value: [nnz] */
+    float *repeated;              /* [N + LANES_MAX] gains */
+    /* gradients of a convolution */
+    int16_t *column; /* one column of c, spread over a plane of the padded input */
+    int16_t *planes; /* [in_c][pad_h][pad_w] codes by channel; one channel: code itself */
+    /* dLoss/dinput of an inner layer */
+    int64_t *dx;           /* padded input: transposed reads of the array */
+    float *dxs;            /* padded input: the mask's share */
+    int32_t *pairs;        /* dense: error codes as pairs (c, 0) */
+    int16_t *wt;           /* convolution: [COLUMN_BLOCK / 2][K][2] weights of a block of columns, transposed */
+    int32_t *patch;        /* convolution: [8][K] transposed read of a few positions */
+    uint32_t *base, *live; /* positions where a column has an error: their place in the padded input, their number */
+} learn_memory;
+
+/* Entries of the mask, and the places of the outputs in a plane of the padded input: from the first to the last, and
+ * between. */
+static inline size_t entries_of(const layer *l) { return l->masked ? (size_t)l->d.mask_start[l->n] : 0; }
+static inline size_t plane_span(const layer *l) {
+    return (size_t)(l->d.out_h - 1) * l->d.sh * l->pad_w + (size_t)(l->d.out_w - 1) * l->d.sw + 1;
+}
+
+void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m);
+void analog_backward(const kernels *kern, const layer *l, const float *delta, float *dx, learn_memory *m);
+
+#endif

@@ -1,0 +1,77 @@
+/* The plan of one analog layer: its sizes, its place in the arena, and how its rows pair up. */
+#include <string.h>
+
+#include "core.h"
+
+#define MOST ((uint64_t)1 << 31) /* elements of any array of one layer */
+
+/* Sizes of a layer from its description. 0: impossible. */
+int plan_layer(layer *l, const rram_node *node, uint32_t index) {
+    memset(l, 0, sizeof *l);
+    l->d = *node;
+    l->index = index;
+    l->n = node->out_c;
+    l->run = node->kw * node->in_c;
+    if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
+    if (node->tile_rows < 1 || node->tile_rows > RRAM_MAX_ROWS || node->signed_in > 1) return 0;
+    const uint64_t k = (uint64_t)node->kh * l->run, p = (uint64_t)node->out_h * node->out_w;
+    const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + node->kh,
+                   have_h = (uint64_t)node->in_h + node->pad_top;
+    const uint64_t need_w = (uint64_t)(node->out_w - 1) * node->sw + node->kw,
+                   have_w = (uint64_t)node->in_w + node->pad_left;
+    const uint64_t pad_h = need_h > have_h ? need_h : have_h, pad_w = need_w > have_w ? need_w : have_w;
+    const uint64_t tiles = (k + node->tile_rows - 1) / node->tile_rows;
+    if (k > 65535 || l->n > 65535 || pad_h > 65535 || pad_w > 65535) return 0;
+    if (2 * k * l->n >= MOST || p * l->n >= MOST || tiles * p * l->n >= MOST || pad_h * pad_w >= MOST / node->in_c)
+        return 0;
+    l->k = (uint32_t)k;
+    l->p = (uint32_t)p;
+    l->tiles = (uint32_t)tiles;
+    l->pad_h = (uint32_t)pad_h;
+    l->pad_w = (uint32_t)pad_w;
+    l->pitch = l->pad_w * node->in_c;
+    l->lo = node->signed_in ? -((1 << (node->dac_bits - 1)) - 1) : 0;
+    l->hi = node->signed_in ? (1 << (node->dac_bits - 1)) - 1 : (1 << node->dac_bits) - 1;
+    l->wide = tiles << (node->adc_bits - 1) > 32767;
+    l->masked = node->mask_start && node->mask_start[l->n] > 0;
+    l->plane_needed = l->masked && p > 1;
+    l->unit = (float)((double)node->w_step * node->dac_lsb * node->adc_lsb);
+    for (uint32_t t = 0; t < l->tiles; t++)
+        for (uint32_t row = tile_start(l, t); row < tile_end(l, t); row += 1 + has_partner(l, row, tile_end(l, t)))
+            l->pairs++;
+    return 1;
+}
+
+/* What a layer keeps in the arena. */
+void place_layer(layer *l, bump *b) {
+    const size_t n = l->n, outputs = (size_t)l->p * n;
+    l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
+    l->off = take(b, l->pairs, sizeof *l->off);
+    l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
+    l->live = take(b, 2 * (size_t)l->d.out_h, sizeof *l->live);
+    l->w = take(b, l->pairs * n * 2, sizeof *l->w);
+    l->v = take(b, l->pairs * n * 2, sizeof *l->v);
+    l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
+    l->code = take(b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *l->code);
+    l->s = take(b, outputs + SLACK, l->wide ? sizeof(int32_t) : sizeof(int16_t));
+}
+
+/* Pairs of rows, tile by tile, and where their inputs lie. */
+void pair_rows(layer *l) {
+    uint32_t q = 0;
+    for (uint32_t t = 0; t < l->tiles; t++) {
+        l->tile_q[t] = q;
+        for (uint32_t k = tile_start(l, t), end = tile_end(l, t); k < end; k += 1 + has_partner(l, k, end))
+            l->off[q++] = code_offset(l, k);
+    }
+    l->tile_q[l->tiles] = q;
+    for (uint32_t k = 0; l->plane && k < l->k; k++) {
+        const uint32_t row = k / l->run, column = k % l->run / l->d.in_c, channel = k % l->d.in_c;
+        l->plane[k] = (channel * l->pad_h + row) * l->pad_w + column;
+    }
+}
+
+/* Offset of the first input of output position p in the padded codes. */
+uint32_t position_base(const layer *l, uint32_t p) {
+    return p / l->d.out_w * l->d.sh * l->pitch + p % l->d.out_w * l->d.sw * l->d.in_c;
+}
