@@ -1,7 +1,7 @@
 """Prints how fast a bundle runs here: `python benchmarks/ratios.py lenet5.rram.safetensors`.
 
-Every instruction set of the core by itself, then the NumPy engine, each against the ideal network on LiteRT (where one is
-installed), in turns on one thread. Figures are medians; ratios are medians of the ratios of neighbours.
+Every instruction set of the core by itself, then the NumPy engine, each against the ideal network on LiteRT (where one
+is installed), in turns on one thread. Figures are medians; ratios are medians of the ratios of neighbours.
 """
 
 from __future__ import annotations
