@@ -32,6 +32,7 @@ def both(seed: int, effects: Effects) -> tuple[Chip, Chip]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read_noise", [True, False])
 @pytest.mark.timeout(900)
 def test_every_test_image_gets_the_same_logits(mnist: tuple[np.ndarray, np.ndarray], read_noise: bool) -> None:
