@@ -52,8 +52,8 @@ void place_layer(layer *l, bump *b) {
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
-    l->code = take(b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *l->code);
-    l->s = take(b, outputs + SLACK, l->wide ? sizeof(int32_t) : sizeof(int16_t));
+    l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
+    l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }
 
 /* Pairs of rows, tile by tile, and where their inputs lie. */
