@@ -87,6 +87,7 @@ def library(name: str) -> str | None:
 
 @needs_compiler
 @pytest.mark.skipif(platform.system() != "Linux", reason="LD_PRELOAD")
+@pytest.mark.slow
 def test_the_sanitizers_find_nothing(tmp_path: Path) -> None:
     """Address and undefined-behaviour sanitizers, the arena an allocation of its own, on every instruction set."""
     preload = [path for path in (library("libasan.so"), library("libubsan.so"), library("libstdc++.so")) if path]
