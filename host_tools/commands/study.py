@@ -89,5 +89,6 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
         console.say(f"picture: {plot}")
     result = {"recipe": recipe, "bundle": path.name, "chips": chips, "images": images or len(dataset.y_test),
               "seed": seed, "shift": str(change), "labels": labels,
-              "rows": [row.as_json() for row in rows]}  # fmt: skip
+              "rows": [row.as_json() for row in rows],
+              "values": {row.row: [round(value, 4) for value in row.values] for row in rows}}  # fmt: skip
     console.emit_json(result, json_file)

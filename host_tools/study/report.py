@@ -42,7 +42,6 @@ class Row:
             "min": round(float(v.min()), 4),
             "sram_percent": round(self.sram.percent, 4) if self.sram else 0.0,
             "sram_bytes": self.sram.bytes if self.sram else 0,
-            "values": [round(value, 4) for value in self.values],
         }
         if self.clean is not None:
             out["clean_mean"] = round(float(np.mean(self.clean)), 4)
