@@ -1,0 +1,1 @@
+"""Precise programming: write algorithms over cells that take pulses, statistical or physical (docs/programming.md)."""
