@@ -7,12 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device_models.distributions import Distribution, LogNormal, Normal, NormalLogNormalVariance, Point, Quantiles
+from device_models.distributions import (
+    Distribution,
+    GaussianMixture,
+    LogNormal,
+    Normal,
+    NormalLogNormalVariance,
+    Point,
+    Quantiles,
+)
 from device_models.errors import ProfileError
 from device_models.octave import node_probabilities
 from device_models.parts import Amount, Stuck
 from device_models.profile import DeviceProfile
-from device_models.spread import LogNormalSpread, NormalSpread, QuantileSpread
+from device_models.spread import (
+    GaussianMixtureSpread,
+    NormalLogNormalVarianceSpread,
+    NormalSpread,
+    QuantileSpread,
+    Spread,
+)
 
 STEPS = 2048        # G steps between the lowest and the highest level
 TABLE_UNIT = 256    # table entries are in 1/256 G step
@@ -64,18 +78,43 @@ def compile_profile(profile: DeviceProfile) -> CompiledProfile:
 
 def programming_distribution(profile: DeviceProfile, level: int) -> Distribution:
     """Distribution of a cell's conductance in uS after it was programmed to `level`."""
-    spread, target = profile.programming, profile.levels.conductance_uS[level]
+    return spread_distribution(profile, profile.programming, level)
+
+
+def spread_distribution(profile: DeviceProfile, spread: Spread, level: int) -> Distribution:
+    """Distribution in uS that `spread` (of programming, or of a later time) gives the cells of `level`."""
+    target = profile.levels.conductance_uS[level]
     unit = {"own_conductance": target, "full_scale": profile.g_max_uS, "absolute_uS": 1.0}[spread.reference]
     if isinstance(spread, QuantileSpread):
         return Quantiles(np.array(spread.probability), target + unit * np.array(spread.deviation[level]))
-    sd = unit * (spread.sigma[level] if isinstance(spread.sigma, tuple) else spread.sigma)
-    if sd < _VISIBLE * (profile.g_max_uS - profile.g_min_uS):
-        return Point(target)
+    visible = _VISIBLE * (profile.g_max_uS - profile.g_min_uS)
+    if isinstance(spread, GaussianMixtureSpread):
+        return _mixture(spread, target, unit, level, visible)
+    sd = unit * _at(spread.sigma, level)
+    if isinstance(spread, NormalLogNormalVarianceSpread):
+        return NormalLogNormalVariance(target, sd, spread.variance_sigma) if sd >= visible else Point(target)
+    centre = target + unit * _at(spread.shift, level)
+    if sd < visible:
+        return Point(max(centre, 0.0))
     if isinstance(spread, NormalSpread):
-        return Normal(target, sd)
-    if isinstance(spread, LogNormalSpread):
-        return (LogNormal.from_mean if spread.target_is == "mean" else LogNormal.from_median)(target, sd)
-    return NormalLogNormalVariance(target, sd, spread.variance_sigma)
+        return Normal(centre, sd)
+    if centre <= 0:
+        raise ProfileError(f"profile {profile.name}: shift: level {level} has {spread.target_is} {centre:g} uS, "
+                           "which is not > 0 as a log-normal spread needs")
+    return (LogNormal.from_mean if spread.target_is == "mean" else LogNormal.from_median)(centre, sd)
+
+
+def _mixture(spread: GaussianMixtureSpread, target: float, unit: float, level: int, visible: float) -> Distribution:
+    weights = np.array(spread.weight[level])
+    means, sds = target + unit * np.array(spread.shift[level]), unit * np.array(spread.sigma[level])
+    some = weights > 0
+    return GaussianMixture(weights[some] / weights[some].sum(), means[some], np.maximum(sds[some], visible))
+
+
+def _at(values: float | tuple[float, ...] | None, level: int) -> float:
+    if values is None:
+        return 0.0
+    return values[level] if isinstance(values, tuple) else values
 
 
 def quantile_table(distribution: Distribution) -> npt.NDArray[np.float64]:
@@ -83,8 +122,9 @@ def quantile_table(distribution: Distribution) -> npt.NDArray[np.float64]:
     p = node_probabilities()
     lower, upper = np.empty_like(p), np.empty_like(p)
     lower[1:], upper[1:] = distribution.ppf(p[1:]), distribution.ppf(1 - p[1:])
-    lower[0] = 2 * distribution.segment_mean(0.0, p[1]) - lower[1]
-    upper[0] = 2 * distribution.segment_mean(1 - p[1], 1.0) - upper[1]
+    # A segment's mean lies beyond its inner end, but for rounding where a spread is next to nothing.
+    lower[0] = min(2 * distribution.segment_mean(0.0, p[1]) - lower[1], lower[1])
+    upper[0] = max(2 * distribution.segment_mean(1 - p[1], 1.0) - upper[1], upper[1])
     return np.stack([lower, upper])
 
 

@@ -174,6 +174,44 @@ class NormalLogNormalVariance:
 
 
 @dataclass(frozen=True)
+class GaussianMixture:
+    """Gauss with mean `means[k]` and deviation `sds[k]` > 0 with probability `weights[k]` > 0 (they add up to 1)."""
+
+    weights: Array
+    means: Array
+    sds: Array
+
+    @property
+    def mean(self) -> float:
+        return float(self.weights @ self.means)
+
+    @property
+    def var(self) -> float:
+        return float(self.weights @ (self.sds**2 + (self.means - self.mean) ** 2))
+
+    def cdf(self, x: ArrayLike) -> Array:
+        return _array(ndtr((_array(x)[..., None] - self.means) / self.sds) @ self.weights)
+
+    def ppf(self, p: ArrayLike) -> Array:
+        # Bisection between the components' own quantiles, which bracket the mixture's.
+        p = _array(p)
+        each = self.means + self.sds * _z(p)[..., None]
+        low, high = each.min(axis=-1), each.max(axis=-1)
+        for _ in range(64):
+            middle = np.where(low == high, low, (low + high) / 2)  # infinite ends stay
+            below = self.cdf(middle) < p
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return _array((low + high) / 2)
+
+    def segment_mean(self, p0: ArrayLike, p1: ArrayLike) -> Array:
+        def partial(p: ArrayLike) -> Array:  # E[X - mean; X < ppf(p)]
+            z = (self.ppf(p)[..., None] - self.means) / self.sds
+            return _array(((self.means - self.mean) * ndtr(z) - self.sds * _density(z)) @ self.weights)
+
+        return self.mean + (partial(p1) - partial(p0)) / (_array(p1) - _array(p0))
+
+
+@dataclass(frozen=True)
 class Quantiles:
     """A table: the quantile at `p` (from 0 to 1, increasing) is `x` (not decreasing); linear between."""
 

@@ -51,11 +51,26 @@ class Amount(Document):
     evidence: Evidence
 
 
+class NoiseSpectrum(Document):
+    """Where the power of the read noise lies: shares of white noise, flicker (1/f^slope) and telegraph noise (RTN).
+
+    Documentation: the emulated noise is independent from read to read.
+    """
+
+    band_Hz: tuple[Positive, Positive]
+    slope: Finite
+    share_white: Probability
+    share_flicker: Probability
+    share_rtn: Probability
+    evidence: Evidence
+
+
 class ReadNoise(Document):
     """Gaussian noise of one read of one cell: sigma = absolute_uS + relative * G (sum, not root of squares)."""
 
     relative: Amount | None = None
     absolute_uS: Amount | None = None
+    spectrum: NoiseSpectrum | None = None
 
 
 class Stuck(Document):
@@ -77,29 +92,6 @@ class Faults(Document):
         total = sum(stuck.probability for stuck in (self.stuck_low, self.stuck_high) if stuck is not None)
         if total > 1:
             raise ValueError(f"stuck_low and stuck_high: probabilities add up to {total:g}, which is not <= 1")
-        return self
-
-
-class Drift(Document):
-    """Change since programming: mean and deviation at given times, in units of the reference. Not emulated yet."""
-
-    time_s: tuple[NonNegative, ...]
-    temperature_C: Finite
-    reference: Reference
-    mean_shift: tuple[Finite, ...]
-    sigma: tuple[NonNegative, ...]
-    evidence: Evidence
-
-    @field_validator("time_s")
-    @classmethod
-    def _times(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        return increasing(values, strictly=True)
-
-    @model_validator(mode="after")
-    def _lengths(self) -> Drift:
-        for key, row in (("mean_shift", self.mean_shift), ("sigma", self.sigma)):
-            if len(row) != len(self.time_s):
-                raise ValueError(f"{key}: {len(row)} values is not {len(self.time_s)}, one per time")
         return self
 
 

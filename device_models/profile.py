@@ -13,10 +13,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from device_models.aging import Relaxation, Retention
 from device_models.errors import ProfileError
-from device_models.parts import Drift, Faults, Levels, ProgrammingCost, ReadDisturb, ReadNoise, refuse_bare_noise
-from device_models.spread import QuantileSpread, Spread, refuse_bare_spread
+from device_models.parts import Faults, Levels, ProgrammingCost, ReadDisturb, ReadNoise, refuse_bare_noise
+from device_models.spread import GaussianMixtureSpread, QuantileSpread, Spread, refuse_bare_spread
 from device_models.validation import Document, Text, Version, check, parse, render
+from device_models.validity import Validity
 
 
 class DeviceProfile(Document):
@@ -28,23 +30,30 @@ class DeviceProfile(Document):
     source: Text
     licence: Text
     conditions: Text
+    validity: Validity | None = None
     levels: Levels
     programming: Annotated[Spread, BeforeValidator(refuse_bare_spread)]
     read_noise: Annotated[ReadNoise, BeforeValidator(refuse_bare_noise)] = ReadNoise()
     faults: Faults = Faults()
-    relaxation: Drift | None = None
-    retention: tuple[Drift, ...] | None = None
+    relaxation: Relaxation | None = None
+    retention: Retention | None = None
     read_disturb: ReadDisturb | None = None
     programming_cost: ProgrammingCost | None = None
 
     @model_validator(mode="after")
     def _one_value_per_level(self) -> DeviceProfile:
-        spread = self.programming
-        rows: dict[str, Any] = {"programming.deviation": spread.deviation} if isinstance(spread, QuantileSpread) else {
-            "programming.sigma": spread.sigma}
+        rows = _spread_rows("programming", self.programming)
         for key, amount in (("relative", self.read_noise.relative), ("absolute_uS", self.read_noise.absolute_uS)):
             if amount is not None:
                 rows[f"read_noise.{key}.value"] = amount.value
+        if self.relaxation is not None:
+            for i, aged in enumerate(self.relaxation.aged):
+                rows |= _spread_rows(f"relaxation.aged[{i}].spread", aged.spread)
+            if self.relaxation.law is not None:
+                rows["relaxation.law.mean_per_decade_uS"] = self.relaxation.law.mean_per_decade_uS
+                rows["relaxation.law.sd_per_decade_uS"] = self.relaxation.law.sd_per_decade_uS
+        for i, bake in enumerate(self.retention.bakes if self.retention else ()):
+            rows |= {f"retention.bakes[{i}].{key}": getattr(bake, key) for key in ("mean_shift_uS", "sd_uS")}
         for path, value in rows.items():
             if isinstance(value, tuple) and len(value) != self.n_levels:
                 raise ValueError(f"{path}: {len(value)} values is not {self.n_levels}, one per level")
@@ -97,3 +106,12 @@ class DeviceProfile(Document):
         except OSError as error:
             raise ProfileError(f"profile {path}: {error.strerror}") from None
         return cls.from_json(text, f"profile {path}")
+
+
+def _spread_rows(path: str, spread: Spread) -> dict[str, Any]:
+    """What of a spread may hold one value (or row) per level, by its path."""
+    if isinstance(spread, QuantileSpread):
+        return {f"{path}.deviation": spread.deviation}
+    if isinstance(spread, GaussianMixtureSpread):
+        return {f"{path}.weight": spread.weight}
+    return {f"{path}.sigma": spread.sigma, f"{path}.shift": getattr(spread, "shift", None)}

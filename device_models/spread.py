@@ -7,24 +7,29 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from device_models.parts import Evidence, Reference, increasing
-from device_models.validation import Document, Finite, NonNegative, PerLevel, Probability
+from device_models.validation import Document, Finite, NonNegative, PerLevel, Probability, SignedPerLevel
+
+Rows = tuple[tuple[Finite, ...], ...]
+_SUM = 1e-6  # by which the weights of a mixture may miss 1
 
 
 class NormalSpread(Document):
-    """G = target + sigma Z. Below zero the cell is at zero."""
+    """G = target + shift + sigma Z. Below zero the cell is at zero."""
 
     distribution: Literal["normal"]
     reference: Reference
     sigma: PerLevel
+    shift: SignedPerLevel | None = None
     evidence: Evidence
 
 
 class LogNormalSpread(Document):
-    """ln G is normal; sigma is the standard deviation of G, not of ln G; the target is the mean or the median of G."""
+    """ln G is normal; sigma is the standard deviation of G itself; target + shift is its mean or its median."""
 
     distribution: Literal["log-normal"]
     reference: Reference
     sigma: PerLevel
+    shift: SignedPerLevel | None = None
     target_is: Literal["mean", "median"]
     evidence: Evidence
 
@@ -39,13 +44,36 @@ class NormalLogNormalVarianceSpread(Document):
     evidence: Evidence
 
 
+class GaussianMixtureSpread(Document):
+    """G = target + shift[level][k] + sigma[level][k] Z with probability weight[level][k]. Below zero: at zero."""
+
+    distribution: Literal["gaussian-mixture"]
+    reference: Reference
+    weight: tuple[tuple[Probability, ...], ...]
+    shift: Rows
+    sigma: tuple[tuple[NonNegative, ...], ...]
+    evidence: Evidence
+
+    @model_validator(mode="after")
+    def _rows(self) -> GaussianMixtureSpread:
+        for level, weights in enumerate(self.weight):
+            if not weights or abs(sum(weights) - 1) > _SUM:
+                raise ValueError(f"weight[{level}]: adds up to {sum(weights):g}, which is not 1")
+            for key, rows in (("shift", self.shift), ("sigma", self.sigma)):
+                if len(rows) != len(self.weight):
+                    raise ValueError(f"{key}: {len(rows)} rows is not {len(self.weight)}, one per level as in weight")
+                if len(rows[level]) != len(weights):
+                    raise ValueError(f"{key}[{level}]: {len(rows[level])} values is not {len(weights)}, as in weight")
+        return self
+
+
 class QuantileSpread(Document):
     """A table: `deviation[level][i]` is (G - target) in units of the reference at `probability[i]`; linear between."""
 
     distribution: Literal["quantiles"]
     reference: Reference
     probability: tuple[Probability, ...]
-    deviation: tuple[tuple[Finite, ...], ...]
+    deviation: Rows
     evidence: Evidence
 
     @field_validator("probability")
@@ -68,7 +96,8 @@ class QuantileSpread(Document):
 
 
 Spread = Annotated[
-    NormalSpread | LogNormalSpread | NormalLogNormalVarianceSpread | QuantileSpread, Field(discriminator="distribution")
+    NormalSpread | LogNormalSpread | NormalLogNormalVarianceSpread | GaussianMixtureSpread | QuantileSpread,
+    Field(discriminator="distribution"),
 ]
 
 

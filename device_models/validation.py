@@ -49,6 +49,10 @@ PerLevel = Annotated[
     Annotated[NonNegative, Tag("number")] | Annotated[tuple[NonNegative, ...], Tag("list")], Discriminator(_form)
 ]
 
+SignedPerLevel = Annotated[
+    Annotated[Finite, Tag("number")] | Annotated[tuple[Finite, ...], Tag("list")], Discriminator(_form)
+]
+
 
 class Document(BaseModel):
     """Base of every part of a document."""

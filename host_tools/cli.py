@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ COMMANDS = {
     "study": ("host_tools.commands.study", "Measure accuracy over many chips."),
     "flash": ("host_tools.commands.flash", "Put runtime and bundle on a board (ssh) or in a folder."),
     "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
-    "profile": ("host_tools.commands.profile", "List and show noise profiles, print their JSON Schema."),
+    "profile": ("host_tools.commands.profile", "Noise profiles: fit to cells, check against cells, show, compare."),
     "demo": ("host_tools.commands.demo", "The whole way in one go, on an embedded data set."),
 }
 
@@ -24,21 +25,33 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A click group that imports a command's module only when that command is run or asked for help."""
 
+    def __init__(self, *args: Any, known: dict[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known = known
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.known)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        if name not in self.known:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        command: click.Command = importlib.import_module(self.known[name][0]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in self.known.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def lazy_group(name: str, known: dict[str, tuple[str, str]], text: str) -> LazyGroup:
+    """A group of commands, name -> (module, one line for the list); `text` is its help."""
+    return LazyGroup(name, known=known, help=text)
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@click.group(cls=LazyGroup, known=COMMANDS, context_settings=SETTINGS)
 @click.version_option(package_name="rram-edge", prog_name="rram")
 def rram() -> None:
     """Train, distil, map and export neural networks for inaccurate RRAM arrays.

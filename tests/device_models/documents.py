@@ -38,21 +38,34 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "probability": st.just([0.0] + [(i + 1) / (k + 1) for i in range(k)] + [1.0]),
         "deviation": _lists(_lists(st.floats(-1, 1), k + 2).map(sorted), n),  # type: ignore[arg-type]
     }
-    spread = draw(st.one_of(
-        st.fixed_dictionaries({"distribution": st.just("normal"), "sigma": per_level, **common}),
+    shift = st.one_of(st.floats(-0.2, 0.2), _lists(st.floats(-0.2, 0.2), n))
+    c = draw(st.integers(1, 3))
+    mixture = {
+        "distribution": st.just("gaussian-mixture"), **common, "weight": st.just([[1 / c] * c] * n),
+        "shift": _lists(_lists(st.floats(-1, 1), c), n),  # type: ignore[arg-type]
+        "sigma": _lists(_lists(amount, c), n),  # type: ignore[arg-type]
+    }
+    spreads = st.one_of(
+        st.fixed_dictionaries({"distribution": st.just("normal"), "sigma": per_level, **common},
+                              optional={"shift": shift}),
+        st.fixed_dictionaries(mixture),
         st.fixed_dictionaries({"distribution": st.just("log-normal"), "sigma": per_level,
                                "target_is": st.sampled_from(["mean", "median"]), **common}),
         st.fixed_dictionaries({"distribution": st.just("normal-log-normal-variance"), "sigma": per_level,
                                "variance_sigma": st.floats(0, 2), **common}),
-        st.fixed_dictionaries(table)))
+        st.fixed_dictionaries(table))
+    spread = draw(spreads)
     noise = st.fixed_dictionaries({"value": per_level, "evidence": evidence})
     share, conductance = st.floats(0, 0.5), st.floats(0, 100)
     stuck = st.fixed_dictionaries({"probability": share, "conductance_uS": conductance, "evidence": evidence})
     optional = draw(st.fixed_dictionaries({}, optional={
         "read_noise": st.fixed_dictionaries({}, optional={"relative": noise, "absolute_uS": noise}),
         "faults": st.fixed_dictionaries({}, optional={"stuck_low": stuck, "stuck_high": stuck}),
-        "relaxation": st.just({"time_s": [1.0, 10.0], "temperature_C": 25.0, "reference": "absolute_uS",
-                               "mean_shift": [0.0, -0.5], "sigma": [0.1, 0.2], "evidence": EVIDENCE}),
+        "relaxation": st.fixed_dictionaries({"aged": st.tuples(
+            st.fixed_dictionaries({"time_s": st.floats(1, 1e4), "spread": spreads})), "evidence": evidence}),
+        "retention": st.just({"bakes": [{"temperature_C": 200.0, "mean_shift_uS": [0.5] * n, "sd_uS": [1.0] * n}],
+                              "activation_energy_eV": 1.2, "evidence": EVIDENCE}),
+        "validity": st.just({"time_s": [0.0, 1e4], "evidence": EVIDENCE}),
         "read_disturb": st.just({"relative_change_per_read": -1e-7, "evidence": EVIDENCE}),
         "programming_cost": st.fixed_dictionaries({"pulses": st.floats(1, 100), "evidence": evidence}),
     }))

@@ -8,6 +8,7 @@ from scipy import integrate, stats
 
 from device_models.distributions import (
     Distribution,
+    GaussianMixture,
     LogNormal,
     Normal,
     NormalLogNormalVariance,
@@ -24,6 +25,7 @@ ALL = [
     NormalLogNormalVariance(20.0, 3.0, 0.8),
     NormalLogNormalVariance(20.0, 3.0, 2.0),
     TABLE,
+    GaussianMixture(np.array([0.7, 0.3]), np.array([20.0, 35.0]), np.array([3.0, 8.0])),
 ]
 names = [f"{type(d).__name__}{i}" for i, d in enumerate(ALL)]
 
@@ -33,6 +35,18 @@ def scipy_twin(d: Distribution) -> stats.rv_continuous:
         return stats.norm(d.mean, d.sd)
     assert isinstance(d, LogNormal)
     return stats.lognorm(d.s, scale=np.exp(d.mu))
+
+
+def test_a_gaussian_mixture_agrees_with_many_draws_and_its_parts() -> None:
+    d = ALL[-1]
+    rng = np.random.default_rng(1)
+    first = rng.random(200_000) < 0.7
+    draws = np.where(first, rng.normal(20, 3, 200_000), rng.normal(35, 8, 200_000))
+    assert stats.kstest(draws, d.cdf).pvalue > 1e-3
+    assert d.mean == pytest.approx(0.7 * 20 + 0.3 * 35)
+    assert d.var == pytest.approx(0.7 * (9 + 20**2) + 0.3 * (64 + 35**2) - d.mean**2)
+    assert d.ppf([0.0, 1.0]).tolist() == [-np.inf, np.inf]
+    np.testing.assert_allclose(d.cdf(d.ppf(P)), P, rtol=1e-9)
 
 
 @pytest.mark.parametrize("d", ALL[:3], ids=names[:3])

@@ -18,8 +18,17 @@ TABLE = {"distribution": "quantiles", "reference": "absolute_uS", "probability":
          "deviation": [[-1, 0, 1]] * 3, "evidence": EVIDENCE}
 NOISE = {"relative": {"value": 0.02, "evidence": EVIDENCE}}
 STUCK = {"probability": 0.7, "conductance_uS": 1.0, "evidence": EVIDENCE}
-DRIFT = {"time_s": [1, 10], "temperature_C": 25, "reference": "full_scale", "mean_shift": [0, 0], "sigma": [0, 0],
-         "evidence": EVIDENCE}
+SPREAD = {"distribution": "normal", "reference": "absolute_uS", "sigma": 1, "evidence": EVIDENCE}
+MIXTURE = {"distribution": "gaussian-mixture", "reference": "absolute_uS", "weight": [[0.5, 0.5]] * 3,
+           "shift": [[0, 1]] * 3, "sigma": [[1, 2]] * 3, "evidence": EVIDENCE}
+BAKE = {"temperature_C": 200, "mean_shift_uS": [0, 0, 0], "sd_uS": [1, 1, 1]}
+
+
+def aged(*times: float, **spread: Any) -> dict[str, Any]:
+    """A relaxation document."""
+    return {"aged": [{"time_s": time, "spread": {**SPREAD, **spread}} for time in times], "evidence": EVIDENCE}
+
+
 ABSENT = object()
 
 # (path of the key, value put there, the line after "profile: ")
@@ -33,14 +42,14 @@ WRONG: list[tuple[str, Any, str]] = [
     ("programming.sigma", "0.5", "programming.sigma: '0.5' is not a number"),
     ("programming.sigma", True, "programming.sigma: True is not a number"),
     ("programming.sigma", ABSENT, "programming.sigma: missing"),
-    ("programming.sgima", 1, "programming.sgima: unknown key (known: distribution, evidence, reference, sigma)"),
+    ("programming.sgima", 1, "programming.sgima: unknown key (known: distribution, evidence, reference, shift, sigma)"),
     ("programming", 0.5, "programming: 0.5 alone is not a spread: give distribution, reference, sigma and evidence"),
     ("programming.reference", ABSENT, "programming.reference: missing"),
     ("programming.reference", "mean",
      "programming.reference: 'mean' is not 'own_conductance', 'full_scale' or 'absolute_uS'"),
     ("programming.distribution", ABSENT, "programming.distribution: missing"),
     ("programming.distribution", "gauss", "programming.distribution: 'gauss' is not one of 'normal', 'log-normal', "
-     "'normal-log-normal-variance', 'quantiles'"),
+     "'normal-log-normal-variance', 'gaussian-mixture', 'quantiles'"),
     ("programming.evidence", ABSENT, "programming.evidence: missing"),
     ("programming.evidence.source", "", "programming.evidence.source: '' is not a text (it is empty)"),
     ("programming.evidence.assumption", 1, "programming.evidence.assumption: 1 is not true or false"),
@@ -69,8 +78,23 @@ WRONG: list[tuple[str, Any, str]] = [
     ("faults", {"stuck_low": {**STUCK, "probability": 1.5}}, "faults.stuck_low.probability: 1.5 is not <= 1"),
     ("faults", {"stuck_low": STUCK, "stuck_high": STUCK},
      "faults: stuck_low and stuck_high: probabilities add up to 1.4, which is not <= 1"),
-    ("relaxation", {**DRIFT, "time_s": [10, 1]}, "relaxation.time_s: 1 (number 2) is not > 10 (number 1)"),
-    ("retention", [{**DRIFT, "sigma": [0]}], "retention[0]: sigma: 1 values is not 2, one per time"),
+    ("programming", {**SPREAD, "shift": [0, 1]}, "programming.shift: 2 values is not 3, one per level"),
+    ("programming", {**MIXTURE, "weight": [[0.5, 0.5]] * 2 + [[0.5, 0.6]]},
+     "programming: weight[2]: adds up to 1.1, which is not 1"),
+    ("programming", {**MIXTURE, "shift": [[0, 1]] * 2 + [[0]]},
+     "programming: shift[2]: 1 values is not 2, as in weight"),
+    ("programming", {**MIXTURE, "sigma": [[1, 2]] * 2},
+     "programming: sigma: 2 rows is not 3, one per level as in weight"),
+    ("programming", {key: row[:2] if isinstance(row, list) else row for key, row in MIXTURE.items()},
+     "programming.weight: 2 values is not 3, one per level"),
+    ("relaxation", aged(10, 1), "relaxation.aged: 1 (number 2) is not > 10 (number 1)"),
+    ("relaxation", aged(), "relaxation.aged: no time is given, expected at least one"),
+    ("relaxation", aged(0), "relaxation.aged[0].time_s: 0 is not > 0"),
+    ("relaxation", aged(1, 10, sigma=[1, 2]), "relaxation.aged[0].spread.sigma: 2 values is not 3, one per level"),
+    ("retention", {"bakes": [{**BAKE, "sd_uS": [1]}], "evidence": EVIDENCE},
+     "retention.bakes[0].sd_uS: 1 values is not 3, one per level"),
+    ("retention", {"bakes": [], "evidence": EVIDENCE}, "retention: bakes: no bake is given, expected at least one"),
+    ("validity", {"time_s": [1, 0], "evidence": EVIDENCE}, "validity.time_s: 0 (upper end) is not >= 1 (lower end)"),
     ("programming_cost", {"pulses": 0, "evidence": EVIDENCE}, "programming_cost.pulses: 0 is not > 0"),
 ]
 
@@ -96,7 +120,7 @@ def test_a_mistake_is_one_line_with_the_path_of_the_key(path: str, value: Any, l
 
 
 def test_an_unknown_key_names_the_known_ones() -> None:
-    with pytest.raises(ProfileError, match=r"^profile: foo: unknown key \(known: conditions, .*, source\)$"):
+    with pytest.raises(ProfileError, match=r"^profile: foo: unknown key \(known: conditions, .*, source, validity\)$"):
         DeviceProfile.from_dict(document(foo=1))
 
 

@@ -1,0 +1,15 @@
+"""`rram profile`: noise profiles: from measured cells, against measured cells, shown, compared, derived."""
+
+from __future__ import annotations
+
+from host_tools.cli import lazy_group
+
+command = lazy_group("profile", {
+    "list": ("host_tools.commands.profile.list", "List the profiles that travel with the package."),
+    "show": ("host_tools.commands.profile.show", "Show a profile: levels, spread, read noise, evidence."),
+    "at": ("host_tools.commands.profile.at", "Derive a profile: some time after programming, other levels."),
+    "schema": ("host_tools.commands.profile.schema", "Print the JSON Schema of a profile or a macro document."),
+}, """Noise profiles: list, show, derive, print their JSON Schema.
+
+Example: rram profile show charan-65nm
+""")
