@@ -65,6 +65,7 @@ def export_bundle(
     from host_tools.tflite import to_tflite
 
     _folder(path)
+    _check_macro(options.macro)
     tell("map")
     compiled = compile_profile(profile)
     network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
@@ -100,6 +101,13 @@ def _check_fit(model: Any, data: Dataset) -> None:
             f"{model.name}: input {shape} and {classes} classes,"
             f" data set {data.name} has {list(data.shape)} and {len(data.classes)}"
         )
+
+
+def _check_macro(macro: MacroConfig) -> None:
+    """HostError where the macro has what a board does not emulate."""
+    refusal = macro.not_on_a_board()
+    if refusal is not None:
+        raise HostError(f"macro: {refusal}")
 
 
 class _Draft:

@@ -54,6 +54,7 @@ def test_every_profile_we_accept_is_valid(data: dict[str, Any]) -> None:
 
 def test_macros_are_valid() -> None:
     assert valid("macro-config", json.loads(MacroConfig(rows=64, adc_bits=6).to_json()))
+    assert valid("macro-config", json.loads(MacroConfig(pairing="offset", wire_resistance_ohm=2.0).to_json()))
     assert valid("macro-config", {})
 
 
@@ -72,7 +73,7 @@ def test_both_refuse(parts: dict[str, Any]) -> None:
         DeviceProfile.from_dict(document(**parts))
 
 
-@pytest.mark.parametrize("data", [{"pairing": "offset"}, {"rows": 257}, {"dac_bits": 0}, {"x": 1}])
+@pytest.mark.parametrize("data", [{"pairing": "both"}, {"rows": 4097}, {"dac_bits": 0}, {"x": 1}])
 def test_both_refuse_macros(data: dict[str, Any]) -> None:
     assert not valid("macro-config", data)
     with pytest.raises(ProfileError):

@@ -144,6 +144,10 @@ def test_mistakes_of_export_are_one_line(export: Any, tmp_path: Path, capsys: py
     one_line(export(network=str(tmp_path / "text.keras")), "text.keras: not a .keras file")
     (tmp_path / "macro.json").write_text('{"rows": 100, "rows_active": 33}')
     one_line(export("--macro", str(tmp_path / "macro.json")), "macro.json", "rows_active")
+    (tmp_path / "macro.json").write_text('{"pairing": "offset"}')
+    code, _, err = export("--macro", str(tmp_path / "macro.json"))
+    assert code == 2
+    assert err.splitlines()[-1] == "rram: macro: pairing: 'offset' is not emulated on a board, expected 'differential'"
     assert not (tmp_path / "b.safetensors").exists()
 
 
