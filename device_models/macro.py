@@ -22,8 +22,8 @@ class MacroConfig(Document):
     pairs, or of cells where the pairing is not differential.
     dac_range: the input that the DAC's highest code stands for; adc_range: what the ADC's highest code stands for, as
     a share of the largest current of a conversion (rows_active cells at G_max - G_min, full input). Both are chosen
-    from data where they are absent. Gain and offset errors are standard deviations: of the gain over 1, one draw a row (DAC)
-    or column (ADC), and of the offset in codes. wire_resistance_ohm: of one wire segment between neighbouring cells.
+    from data where they are absent. Gain and offset errors are standard deviations: of the gain over 1, one draw a row
+    (DAC) or column (ADC), and of the offset in codes. wire_resistance_ohm: of one wire segment between two cells.
     """
 
     schema_version: Version = 1
