@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 class Pulse:
     """One rectangular pulse to all chosen cells; voltages in V (one value, or [n], one a cell), `width_s` in s.
 
-    `amplitude_V` is a magnitude, `polarity` its direction. `gate_V` is the gate of the series transistor; None: no compliance.
+    `amplitude_V` is a magnitude, `polarity` its direction. `gate_V`: gate of the series transistor; None: no compliance.
     """
 
     polarity: Literal["set", "reset"]
@@ -41,7 +41,7 @@ class PulsedCells(Protocol):
         """One noisy read of every cell; each call is a new read."""
 
     def apply(self, pulse: Pulse, where: BoolArray) -> Array:
-        """Pulse the cells of `where` [n]; energy in pJ of every cell, 0 where not pulsed, NaN where the model has none."""
+        """Pulse the cells of `where` [n]; energy in pJ of every cell: 0 where not pulsed, NaN where unknown."""
 
     def wait(self, seconds: float) -> None:
         """Let time pass without a pulse: the cells relax."""
