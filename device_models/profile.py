@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from device_models.aging import Relaxation, Retention
 from device_models.errors import ProfileError
 from device_models.parts import Faults, Levels, ProgrammingCost, ReadDisturb, ReadNoise, refuse_bare_noise
+from device_models.pulse_response import PulseResponse
 from device_models.spread import GaussianMixtureSpread, QuantileSpread, Spread, refuse_bare_spread
 from device_models.validation import Document, Text, Version, check, parse, render
 from device_models.validity import Validity
@@ -39,6 +40,7 @@ class DeviceProfile(Document):
     retention: Retention | None = None
     read_disturb: ReadDisturb | None = None
     programming_cost: ProgrammingCost | None = None
+    pulse_response: PulseResponse | None = None
 
     @model_validator(mode="after")
     def _one_value_per_level(self) -> DeviceProfile:

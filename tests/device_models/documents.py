@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 EVIDENCE = {"source": "a test", "note": "made up", "assumption": True}
+STEP = {"polynomial": [0.1, -0.05], "cycle_sd": 0.02, "reading_sd": 0.0, "pulses": 10}
 HEAD = {"schema_version": 1, "name": "t", "description": "d", "source": "s", "licence": "l", "conditions": "c"}
 
 
@@ -68,5 +69,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "validity": st.just({"time_s": [0.0, 1e4], "evidence": EVIDENCE}),
         "read_disturb": st.just({"relative_change_per_read": -1e-7, "evidence": EVIDENCE}),
         "programming_cost": st.fixed_dictionaries({"pulses": st.floats(1, 100), "evidence": evidence}),
+        "pulse_response": st.fixed_dictionaries({
+            "state_range": st.tuples(st.floats(-2, -1), st.floats(1, 2)), "up": st.just(STEP), "down": st.just(STEP),
+            "scale": st.fixed_dictionaries({"zero_uS": share, "uS_per_unit": st.floats(1, 50), "evidence": evidence}),
+            "evidence": evidence}),
     }))
     return {**HEAD, "levels": {"conductance_uS": levels, "evidence": draw(evidence)}, "programming": spread, **optional}
