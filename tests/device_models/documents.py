@@ -63,14 +63,14 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "read_noise": st.fixed_dictionaries({}, optional={"relative": noise, "absolute_uS": noise}),
         "faults": st.fixed_dictionaries({}, optional={"stuck_low": stuck, "stuck_high": stuck}),
         "relaxation": st.fixed_dictionaries({"aged": st.tuples(
-            st.fixed_dictionaries({"time_s": st.floats(1, 1e4), "spread": spreads})), "evidence": evidence}),
+            st.fixed_dictionaries({"time_s": st.floats(1, 1e4), "spread": spreads})).map(list), "evidence": evidence}),
         "retention": st.just({"bakes": [{"temperature_C": 200.0, "mean_shift_uS": [0.5] * n, "sd_uS": [1.0] * n}],
                               "activation_energy_eV": 1.2, "evidence": EVIDENCE}),
         "validity": st.just({"time_s": [0.0, 1e4], "evidence": EVIDENCE}),
         "read_disturb": st.just({"relative_change_per_read": -1e-7, "evidence": EVIDENCE}),
         "programming_cost": st.fixed_dictionaries({"pulses": st.floats(1, 100), "evidence": evidence}),
         "pulse_response": st.fixed_dictionaries({
-            "state_range": st.tuples(st.floats(-2, -1), st.floats(1, 2)), "up": st.just(STEP), "down": st.just(STEP),
+            "state_range": st.just([-1.0, 1.5]), "up": st.just(STEP), "down": st.just(STEP),
             "scale": st.fixed_dictionaries({"zero_uS": share, "uS_per_unit": st.floats(1, 50), "evidence": evidence}),
             "evidence": evidence}),
     }))
