@@ -1,0 +1,1 @@
+"""Arrays of cells: tiles, pairing, converters, and the wires between the cells."""
