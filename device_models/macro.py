@@ -112,10 +112,15 @@ class MacroConfig(Document):
         return render(self)
 
     @classmethod
-    def load(cls, path: str | Path) -> MacroConfig:
-        """From a JSON file."""
+    def load(cls, name_or_path: str | Path) -> MacroConfig:
+        """The macro of a preset by its name, or from a JSON file by its path."""
+        from device_models import presets
+
+        if str(name_or_path) in presets.macro_names():
+            return presets.load_macro(str(name_or_path)).macro
+        path = Path(name_or_path)
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise ProfileError(f"macro {path}: not a text file (UTF-8)") from None
         except OSError as error:

@@ -61,7 +61,7 @@ def test_show_reads_a_file_and_names_its_mistake(capsys: pytest.CaptureFixture[s
 def test_an_unknown_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "show", "nope")
     assert (code, out) == (2, "")
-    assert err == "rram: profile nope: no such file, and not a preset (charan-65nm, ideal)\n"
+    assert err == f"rram: profile nope: no such file, and not a preset ({', '.join(presets.names())})\n"
 
 
 def test_schema_goes_to_standard_output_or_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
