@@ -8,5 +8,6 @@ A stranger's file is data: nothing in it is ever run.
 
 from device_models.measured.cells import MeasuredCells
 from device_models.measured.read import read_bakes, read_cells
+from device_models.measured.series import Series, read_series
 
-__all__ = ["MeasuredCells", "read_bakes", "read_cells"]
+__all__ = ["MeasuredCells", "Series", "read_bakes", "read_cells", "read_series"]

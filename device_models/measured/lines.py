@@ -50,7 +50,15 @@ def split_line(line: str, delimiter: str) -> list[str]:
         return [field.strip() for field in line.split(delimiter)]
 
 
-def find_lines(path: Path, text: bytes, columns: int | None = None) -> Lines:
+def parse_number(text: str) -> float | None:
+    """The number that a field holds (nan and inf too), or None where it is none; Python's 1_000 is none."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def find_lines(path: Path, text: bytes, columns: int | None = None, max_fields: int = MAX_FIELDS) -> Lines:
     """The rows of `text`; ProfileError for too many, for no delimiter, or where one has other fields than the first.
 
     `columns`: the number of fields that the caller has names for.
@@ -65,8 +73,8 @@ def find_lines(path: Path, text: bytes, columns: int | None = None) -> Lines:
     first = text[start[used][0]:end[used][0]].decode()
     delimiter = _delimiter(path, first, int(number[0]), columns)
     n_fields = len(split_line(first, delimiter))
-    if n_fields > MAX_FIELDS:
-        raise ProfileError(f"{path}, line {number[0]}: {n_fields:,} columns, expected at most {MAX_FIELDS:,}")
+    if n_fields > max_fields:
+        raise ProfileError(f"{path}, line {number[0]}: {n_fields:,} columns, expected at most {max_fields:,}")
     counts = _counts(text, start[used], end[used], delimiter)
     ragged = np.flatnonzero(counts != n_fields)
     if ragged.size:

@@ -35,7 +35,8 @@ def refuse_disagreement(table: Table, g: str, r: str, g_uS: Floats, r_ohm: Float
         row = int(bad[0])
         many = "every row" if len(bad) == len(table) else f"{len(bad):,} of {len(table):,} rows"
         table.refuse(row, g, f"{table.given(row, g)} {table.units[g]} is {ratio[row]:.3g} times "
-                             f"1/{table.given(row, r)} {table.units[r]} ({r!r}), expected once (in {many}): mixed units?")
+                             f"1/{table.given(row, r)} {table.units[r]} ({r!r}), expected once "
+                             f"(in {many}): mixed units?")
 
 
 def refuse_mixed_units(table: Table, column: str, g_uS: Floats, level: Integers) -> None:

@@ -21,7 +21,7 @@ from device_models.measured.target import parse_target
 
 def read_cells(
     files: Sequence[Path], *, columns: Sequence[str] | None = None, mapping: Path | None = None,
-    target: str | None = None, units: Dict[str, str] | None = None,
+    target: str | None = None, units: Dict[str, str] | None = None, min_levels: int = 2,
 ) -> MeasuredCells:
     """The readings in the files, joined: cell, target level, nominal time in s, conductance in uS, temperature in C.
 
@@ -39,7 +39,7 @@ def read_cells(
     names = columns if columns is not None else told.columns
     all_units = {**told.units(), **(units or {})}
     joined = _join([readings(read_table(path, names, all_units), told, parsed) for path in files])
-    _refuse_levels(joined)
+    _refuse_levels(joined, min_levels)
     return joined
 
 
@@ -72,9 +72,9 @@ def _join(parts: list[MeasuredCells]) -> MeasuredCells:
     )
 
 
-def _refuse_levels(cells: MeasuredCells) -> None:
+def _refuse_levels(cells: MeasuredCells, least: int) -> None:
     n = len(np.unique(cells.level))
-    if n < 2:
+    if n < least:
         raise ProfileError(f"{cells.source}: one target level only ({cells.level[0]}), expected 2 to {MAX_LEVELS}")
     if n > MAX_LEVELS:
         raise ProfileError(f"{cells.source}: {n:,} target levels, expected 2 to {MAX_LEVELS}: an expression such as "

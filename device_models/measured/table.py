@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_models.errors import ProfileError
-from device_models.measured.lines import DELIMITERS, Lines, find_lines
+from device_models.measured.lines import DELIMITERS, Lines, find_lines, parse_number
 from device_models.measured.text import read_text
 from device_models.measured.units import Quantity, known, plain, scale_of, split_unit
 
@@ -86,11 +86,11 @@ class Table:
         """Text as numbers, one by one: slow, but for the first that is none."""
         numbers = np.empty(len(values))
         for row, value in enumerate(values):
-            try:
-                numbers[row] = float(str(value))
-            except ValueError:
+            number = parse_number(str(value))
+            if number is None:
                 hint = ": a decimal comma? expected a point" if str(value).count(",") == 1 else ""
                 self.refuse(row, column, f"{self.given(row, column)} is not a number{hint}")
+            numbers[row] = number
         return numbers
 
 
@@ -121,7 +121,7 @@ def read_table(
 def _header(path: Path, lines: Lines, names: Sequence[str] | None) -> tuple[list[str], int]:
     """The names of the columns, and how many rows they take."""
     first = lines.fields(0)
-    numbers = sum(_is_number(field) for field in first)
+    numbers = sum(parse_number(field) is not None for field in first)
     where = f"{path}, line {lines.number[0]}"
     if names is None:
         if numbers:
@@ -133,14 +133,6 @@ def _header(path: Path, lines: Lines, names: Sequence[str] | None) -> tuple[list
     if not numbers:
         raise ProfileError(f"{where}: a header ({', '.join(first)}), but --columns is for files without one")
     return [name.strip() for name in names], 0
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _told(units: Mapping[str, str], bare: Mapping[str, str], table: Table) -> dict[str, str]:

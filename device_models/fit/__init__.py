@@ -1,0 +1,1 @@
+"""From measured cells to the numbers of a profile: one file per effect."""
