@@ -19,14 +19,17 @@ class StateScale(Document):
 
 
 class StepLaw(Document):
-    """One pulse: x -> x + sum_k polynomial[k] x^k + cycle_sd Z, the cycle-to-cycle noise that stays in the cell.
+    """One pulse: x -> x + sum_k polynomial[k] x^k + cycle_sd Z, u -> memory u + fading_sd sqrt(1 - memory^2) Z'.
 
-    `reading_sd`: deviation of a reading of x that is gone at the next one (read noise, or noise of a write that decays).
-    `pulses`: how many measured pulses the numbers rest on.
+    The cell is at x + u: `cycle_sd` is noise that stays, `fading_sd` (deviation of u) noise that later pulses wear
+    off, by the factor `memory` each. A reading shows x + u + reading_sd Z'': that part is gone at the next reading. All
+    in the unit of the state. `pulses`: how many measured pulses the numbers rest on.
     """
 
     polynomial: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=8)]
     cycle_sd: NonNegative
+    fading_sd: NonNegative = 0.0
+    memory: Annotated[NonNegative, Field(lt=1)] = 0.0
     reading_sd: NonNegative
     pulses: Annotated[int, Field(ge=1)]
 

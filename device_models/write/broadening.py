@@ -16,14 +16,14 @@ import numpy as np
 from device_models.compile import programming_distribution, spread_distribution
 from device_models.distributions import Distribution
 from device_models.profile import DeviceProfile
-from device_models.write.port import Array
+from device_models.write.port import Array, Index
 
 _SIGMA = (0.15865525393145707, 0.8413447460685429)  # a normal distribution's -1 and +1 sigma
 
 
 @dataclass(frozen=True)
 class Broadening:
-    """Mean and standard deviation of G - G(written): `mean_uS`, `sd_uS` [L, T] at `levels_uS` [L] and `times_s` [T] > 0.
+    """Mean and deviation of G - G(written): `mean_uS`, `sd_uS` [L, T] at `levels_uS` [L] and `times_s` [T] > 0.
 
     Between levels linear in G, between times linear in log time (variance, not deviation); before the first time
     proportional to time, after the last constant.
@@ -74,7 +74,7 @@ def _width(distribution: Distribution) -> float:
     return float(high - low) / 2
 
 
-def _place(grid: Array, x: Array) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], Array]:
+def _place(grid: Array, x: Array) -> tuple[Index, Array]:
     # Index of the grid value below x and the share of the way to the next; beyond the ends: the ends.
     index = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, max(len(grid) - 2, 0))
     if len(grid) == 1:

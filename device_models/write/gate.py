@@ -10,6 +10,7 @@ abrupt with the top electrode at about 0.9 V). The curve and the spreads below a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,31 +18,33 @@ import numpy as np
 from device_models.write import random
 from device_models.write.broadening import Broadening
 from device_models.write.cells import Reading, StatisticalCells
-from device_models.write.port import Array, BoolArray, Pulse
+from device_models.write.port import Array, BoolArray, Index, Pulse
 
-FULL_SCALE_uS = 225.0  # the highest level that the defaults below are for
+SPACING_uS, FULL_SCALE_uS = 21.875, 225.0  # of milo-hfo2's levels, for which the defaults below are
+STEP_V, START_V, AMPLITUDE_V = 0.1, 0.5, 1.2  # IGVVA-100: gate step, first gate voltage (ours), top electrode
+MARGIN = 0.45  # of a level distance, by which the mean of the gate step that ends at a level lies above it
 
 
 @dataclass(frozen=True)
 class GateModel:
     """Parameters of a gate-controlled SET. Defaults are ASSUMPTIONS for 1T1R HfO2 of 50 to 225 uS (Milo 2021).
 
-    Mean: G = hrs_uS + slope (V_g - V_t) for V_g above the threshold `gate_threshold_V`; a slope of 250 uS/V makes a gate
-    step of 100 mV as large as the distance of Milo's levels, 25 uS. Deviation of the filament from the mean: of a
-    device from another `device_uS`, of one SET from the next of the same device `cycle_uS`, both times
-    (1 - narrowing G / FULL_SCALE_uS): a filament varies less, the larger it is. `pulse_share`: deviation of the growth
-    by one pulse, as a share of that growth. The cell switches where the top electrode exceeds its SET voltage
-    (`set_V`, deviation `set_deviation_V`), by `amplitude_uS_per_V` more for every volt beyond. A RESET leaves `hrs_uS`
-    with a log-normal deviation `hrs_deviation` (of ln G). `gate_threshold_V`, `device_uS`, `cycle_uS` and `narrowing`
-    are fitted: with them IGVVA-100 has the published deviation (docs/programming.md); what is not fitted is that
-    IGVVA-10 spreads least and IGVVA-100 most, with ISPVA between, as published.
+    Mean: G = hrs_uS + slope (V_g - V_t) for V_g above the threshold `gate_threshold_V`; the slope makes a gate step of
+    100 mV as large as the distance of the levels. Deviation of the filament from the mean: of a device from another
+    `device_uS`, of one SET from the next of the same device `cycle_uS`, both times (1 - narrowing G / full_scale_uS): a
+    filament varies less, the larger it is. `pulse_share`: deviation of the growth by one pulse, as a share of that
+    growth. The cell switches where the top electrode exceeds its SET voltage (`set_V`, deviation `set_deviation_V`), by
+    `amplitude_uS_per_V` more for every volt beyond. A RESET leaves `hrs_uS` with a log-normal deviation `hrs_deviation`
+    (of ln G). Threshold, `device_uS`, `cycle_uS` and `narrowing` are fitted: with them IGVVA-100 has the published
+    deviation (docs/programming.md). Not fitted: IGVVA-10 spreads least, IGVVA-100 most, ISPVA between, as published.
     """
 
-    gate_threshold_V: float = 0.525
-    slope_uS_per_V: float = 250.0
-    device_uS: float = 3.2
-    cycle_uS: float = 2.1
-    narrowing: float = 0.75
+    gate_threshold_V: float = 0.4904
+    slope_uS_per_V: float = SPACING_uS / STEP_V
+    device_uS: float = 3.8
+    cycle_uS: float = 2.5
+    narrowing: float = 0.6
+    full_scale_uS: float = FULL_SCALE_uS
     pulse_share: float = 0.04
     set_V: float = 0.9
     set_deviation_V: float = 0.06
@@ -49,20 +52,24 @@ class GateModel:
     hrs_uS: float = 5.0
     hrs_deviation: float = 0.3
 
-    def scaled(self, full_scale_uS: float) -> GateModel:
-        """The same cell with other conductances: all of them times full_scale_uS / 225."""
-        factor = full_scale_uS / FULL_SCALE_uS
+    @classmethod
+    def for_levels(cls, levels_uS: Sequence[float]) -> GateModel:
+        """The cell for these levels: conductances scale with their mean distance, the threshold puts a gate step there.
+
+        For levels other than those of milo-hfo2 this is an assumption without any measured support.
+        """
+        spacing = (levels_uS[-1] - levels_uS[0]) / (len(levels_uS) - 1)
         names = ("slope_uS_per_V", "device_uS", "cycle_uS", "amplitude_uS_per_V", "hrs_uS")
-        return replace(self, **{name: getattr(self, name) * factor for name in names})
+        scaled = {name: getattr(cls, name) * spacing / SPACING_uS for name in names}
+        model = replace(cls(), **scaled, full_scale_uS=levels_uS[-1])
+        lowest = levels_uS[0] + MARGIN * spacing - model.hrs_uS
+        lowest -= model.amplitude_uS_per_V * (AMPLITUDE_V - model.set_V)
+        steps = max(round(lowest / spacing), 0)
+        return replace(model, gate_threshold_V=START_V + STEP_V * (steps - lowest / spacing))
 
     def mean_uS(self, gate_V: Array) -> Array:
         """Mean conductance after a SET pulse well above the SET voltage, at gate voltages [n]."""
         return self.hrs_uS + self.slope_uS_per_V * np.maximum(gate_V - self.gate_threshold_V, 0.0)
-
-    @property
-    def full_scale_uS(self) -> float:
-        """Conductance at which the deviations are (1 - narrowing) of those of a thin filament."""
-        return FULL_SCALE_uS * self.slope_uS_per_V / GateModel.slope_uS_per_V
 
 
 class GateCells(StatisticalCells):
@@ -93,7 +100,7 @@ class GateCells(StatisticalCells):
         growth = np.maximum(allowed - before, 0.0) * np.maximum(1 + self._model.pulse_share * z, 0.0)
         return self._write(where, np.where(beyond > 0, before + growth, before))
 
-    def _allowed_uS(self, gate_V: Array, cells: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Array:
+    def _allowed_uS(self, gate_V: Array, cells: Index) -> Array:
         model = self._model
         mean = model.mean_uS(gate_V)
         spread = np.hypot(model.device_uS, model.cycle_uS)
@@ -103,10 +110,10 @@ class GateCells(StatisticalCells):
         return allowed
 
 
-def _of(voltage: float | Array, cells: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Array:
+def _of(voltage: float | Array, cells: Index) -> Array:
     return np.asarray(voltage[cells] if isinstance(voltage, np.ndarray) else np.full(len(cells), voltage))
 
 
-def _hrs(model: GateModel, source: random.Source, cells: np.ndarray[tuple[int], np.dtype[np.intp]], count: int) -> Array:
+def _hrs(model: GateModel, source: random.Source, cells: Index, count: int) -> Array:
     drawn: Array = model.hrs_uS * np.exp(model.hrs_deviation * source.normal(random.RESET, cells, count))
     return drawn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from device_models.write.algorithm import Ledger, Tally, Timing, WriteAlgorithm,
 from device_models.write.calibrate import GateTable
 from device_models.write.port import Array, BoolArray, Pulse, PulsedCells
 from device_models.write.ramps import Reset
+
+Attempt = list[tuple[Pulse, BoolArray]]  # pulses one after the other, each with its cells
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Rewrite:
     reset: Reset | None = None
     amplitude_V: float = 1.2
 
-    def pulses(self, read_uS: Array, target_uS: Array, todo: BoolArray, width_s: float) -> list[tuple[Pulse, BoolArray]]:
+    def pulses(self, read_uS: Array, target_uS: Array, todo: BoolArray, width_s: float) -> Attempt:
         """The pulses of one attempt, each with its cells."""
         gate = None if self.gates is None else self.gates.gate_V(target_uS)
         attempt = [(Pulse("set", self.amplitude_V, gate, width_s), todo)]
@@ -40,7 +42,7 @@ class Nudge:
     reset_V: float = 1.0
     gate_V: float | None = None
 
-    def pulses(self, read_uS: Array, target_uS: Array, todo: BoolArray, width_s: float) -> list[tuple[Pulse, BoolArray]]:
+    def pulses(self, read_uS: Array, target_uS: Array, todo: BoolArray, width_s: float) -> Attempt:
         """The pulses of one attempt, each with its cells."""
         low = read_uS < target_uS
         return [(Pulse("set", self.set_V, self.gate_V, width_s), todo & low),
@@ -53,7 +55,7 @@ class SinglePulse:
 
     tolerance_uS: float
     attempt: Rewrite = Rewrite()
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
 
     def run(self, cells: PulsedCells, target_uS: Array, where: BoolArray | None = None) -> Tally:
         """Write the cells of `where` to `target_uS`."""
@@ -74,7 +76,7 @@ class ReadVerifyWrite:
     max_pulses: int
     attempt: Rewrite | Nudge = Rewrite()
     read_first: bool = False
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
 
     def run(self, cells: PulsedCells, target_uS: Array, where: BoolArray | None = None) -> Tally:
         """Write the cells of `where` to `target_uS`."""

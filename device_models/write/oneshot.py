@@ -31,7 +31,8 @@ class OneShotCells(StatisticalCells):
                          Broadening.from_profile(profile), energy_of_a_pulse_pJ(profile))
         lower = node_probabilities()[1:]  # the octave grid without p = 0: fine at both tails
         self._p = np.concatenate([lower, 1 - lower[-2::-1]])
-        self._deviation = np.stack([programming_distribution(profile, i).ppf(self._p) - g for i, g in enumerate(levels)])
+        spreads = [programming_distribution(profile, level) for level in range(len(levels))]
+        self._deviation = np.stack([spread.ppf(self._p) - g for spread, g in zip(spreads, levels, strict=True)])
         self._target, self._lowest = np.array(target_uS, dtype=np.float64), levels[0]
         self._level = np.clip(np.searchsorted(levels, target_uS, side="right") - 1, 0, len(levels) - 2)
         self._part = (target_uS - levels[self._level]) / (levels[self._level + 1] - levels[self._level])

@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Pulse:
     """One rectangular pulse to all chosen cells; voltages in V (one value, or [n], one a cell), `width_s` in s.
 
-    `amplitude_V` is a magnitude, `polarity` its direction. `gate_V`: gate of the series transistor; None: no compliance.
+    `amplitude_V` is a magnitude, `polarity` its direction. `gate_V`: gate of the series transistor, None: no limit.
     """
 
     polarity: Literal["set", "reset"]

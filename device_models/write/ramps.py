@@ -43,7 +43,7 @@ class Igvva:
     amplitude_V: float = 1.2
     max_pulses: int = 1000
     reset: Reset = Reset()
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
 
     def run(self, cells: PulsedCells, target_uS: Array, where: BoolArray | None = None) -> Tally:
         """Write the cells of `where` to `target_uS`."""
@@ -54,7 +54,7 @@ class Igvva:
 
 @dataclass(frozen=True)
 class Ispva:
-    """Incremental step pulse with verify: top electrode from `start_V` to `stop_V` by `step_V`, gate fixed for each target.
+    """Incremental step pulse with verify: top electrode from `start_V` to `stop_V` by `step_V`, the gate fixed.
 
     `gates` says which gate voltage belongs to a target (measured on the cells, `calibrate.measure`).
     """
@@ -78,7 +78,7 @@ class Ispva:
 
 
 def _sweep(start: float, step: float, stop: float) -> Array:
-    return start + step * np.arange(int(np.floor((stop - start) / step + 1e-9)) + 1)
+    return np.asarray(start + step * np.arange(int(np.floor((stop - start) / step + 1e-9)) + 1), dtype=np.float64)
 
 
 def _ramp(cells: PulsedCells, target_uS: Array, todo: BoolArray, pulses: Iterator[Pulse], how: Igvva | Ispva) -> Tally:

@@ -24,7 +24,8 @@ class Source:
 
     def uniform(self, purpose: int, cells: npt.NDArray[Any], count: int) -> Array:
         """Numbers within (0, 1), one for each index of `cells`, for the `count`-th event of this purpose."""
-        drawn: Array = (words(self.seed, purpose, 0, cells, count) + 0.5) * 2.0**-32
+        word = words(self.seed, purpose, 0, cells, count).astype(np.float64)
+        drawn: Array = (word + 0.5) * 2.0**-32
         return drawn
 
     def normal(self, purpose: int, cells: npt.NDArray[Any], count: int) -> Array:

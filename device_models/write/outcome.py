@@ -1,0 +1,63 @@
+"""What an algorithm wrote, as a DeviceProfile: its spread can go into training, export and study like any other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device_models.aging import AgedSpread, Relaxation
+from device_models.parts import Evidence, Levels, ProgrammingCost
+from device_models.profile import DeviceProfile
+from device_models.spread import QuantileSpread
+from device_models.write.algorithm import Timing
+from device_models.write.port import Array
+from device_models.write.report import WriteReport
+
+# Fine at both tails: with them the table's deviation is within 1 % of the cells' (tests).
+PROBABILITIES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.035, *(round(0.05 * i, 2) for i in range(1, 20)),
+                 0.965, 0.98, 0.99, 0.995, 0.998, 0.999, 1.0)
+
+
+def outcome(source: DeviceProfile, report: WriteReport, timing: Timing, name: str, how: str) -> DeviceProfile:
+    """The profile of the written cells; `how` names algorithm, cell model and seed in one line, for the evidence.
+
+    Read noise, faults and validity are the source's (stuck cells were not written, so they are not counted twice).
+    Relaxed cells become `relaxation` at that time; the source's own relaxation and retention are left out, because
+    they are those of its own way of writing.
+    """
+    levels = tuple(row.target_uS for row in report.levels)
+    same = levels == source.levels.conductance_uS
+    evidence = Evidence(source=f"rram program on profile {source.name}: {source.source}", note=how, assumption=True)
+    relaxation = None
+    if report.relaxed_uS is not None:
+        aged = AgedSpread(time_s=report.relax_s, spread=_table(report.relaxed_uS, levels, evidence))
+        relaxation = Relaxation(aged=(aged,), evidence=evidence)
+    cost = ProgrammingCost(pulses=report.pulses, pulse_width_ns=1e9 * timing.pulse_s,
+                           energy_pJ=report.energy_pJ or None, evidence=evidence)
+    changes = {"name": name, "description": f"Cells of {source.name} as written by {how}", "levels":
+               source.levels if same else Levels(conductance_uS=levels, evidence=evidence),
+               "programming": _table(report.written_uS, levels, evidence), "relaxation": relaxation, "retention": None,
+               "programming_cost": cost}
+    if not same:
+        changes["read_noise"] = source.read_noise if _is_one_for_all(source) else _noise_at(source, levels)
+    return DeviceProfile.model_validate({**{key: getattr(source, key) for key in type(source).model_fields}, **changes})
+
+
+def _table(cells_uS: Array, levels: tuple[float, ...], evidence: Evidence) -> QuantileSpread:
+    rows = np.quantile(cells_uS, PROBABILITIES, axis=1).T - np.array(levels)[:, None]
+    return QuantileSpread(distribution="quantiles", reference="absolute_uS", probability=PROBABILITIES,
+                          deviation=tuple(tuple(round(float(v), 6) for v in row) for row in rows), evidence=evidence)
+
+
+def _is_one_for_all(source: DeviceProfile) -> bool:
+    parts = (source.read_noise.relative, source.read_noise.absolute_uS)
+    return not any(part is not None and isinstance(part.value, tuple) for part in parts)
+
+
+def _noise_at(source: DeviceProfile, levels: tuple[float, ...]) -> object:
+    update = {}
+    for key in ("relative", "absolute_uS"):
+        part = getattr(source.read_noise, key)
+        if part is not None and isinstance(part.value, tuple):
+            value = np.interp(levels, source.levels.conductance_uS, part.value)
+            update[key] = part.model_copy(update={"value": tuple(value.tolist())})
+    return source.read_noise.model_copy(update=update)
