@@ -39,13 +39,13 @@ class LevelCounts:
         """
         index, position, sizes = np.unique(level, return_inverse=True, return_counts=True)
         if len(index) < 2:
-            raise ProfileError(f"cells: {len(index)} level(s), expected at least 2 to tell apart")
+            raise ProfileError(f"{len(index)} level(s), expected at least 2 to tell apart")
         if sizes.min() < least:
             few = int(np.argmin(sizes))
-            raise ProfileError(f"cells: level {index[few]} has {sizes[few]} cells, expected at least {least}")
+            raise ProfileError(f"level {index[few]} has {sizes[few]} cells, expected at least {least}")
         values = np.unique(g_uS)
         if len(values) < 2:
-            raise ProfileError(f"cells: every conductance is {values[0]:g} uS, expected different ones")
+            raise ProfileError(f"every conductance is {values[0]:g} uS, expected different ones")
         middles = (values[1:] + values[:-1]) / 2
         if len(middles) > most_boundaries:
             middles = middles[np.linspace(0, len(middles) - 1, most_boundaries).astype(int)]

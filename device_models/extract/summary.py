@@ -76,7 +76,7 @@ def extract(
         if not 0 < error < 0.5:
             raise ProfileError(f"error: {error:g} is not > 0 and < 0.5")
     if not (np.isfinite(g_uS) & (np.asarray(g_uS) > 0)).all():
-        raise ProfileError("cells: a conductance is not finite and > 0")
+        raise ProfileError("a conductance is not finite and > 0")
     rng = np.random.Generator(np.random.Philox(key=seed))
     counts = LevelCounts.of(level, g_uS)
     best = separations(counts)

@@ -146,7 +146,8 @@ def test_a_file_that_is_no_profile_is_named(tmp_path: Path) -> None:
         (wrong, f"profile {wrong}: programming.sigma: -1 is not >= 0"),
         (binary, f"profile {binary}: not a text file (UTF-8)"),
         (tmp_path, f"profile {tmp_path}: Is a directory"),
-        (tmp_path / "absent", f"profile {tmp_path / 'absent'}: no such file, and not a preset ({', '.join(presets.names())})"),
+        (tmp_path / "absent",
+         f"profile {tmp_path / 'absent'}: no such file, and not a preset ({', '.join(presets.names())})"),
     ):
         with pytest.raises(ProfileError) as caught:
             DeviceProfile.load(path)

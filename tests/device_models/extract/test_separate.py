@@ -114,11 +114,11 @@ def test_no_choice_of_levels_and_boundaries_is_better(cells: tuple[Ints, Array])
 
 def test_what_cannot_be_told_apart_is_refused_in_one_line() -> None:
     one, two = np.zeros(40, dtype=np.int64), np.repeat([3, 7], [40, 29])
-    with pytest.raises(ProfileError, match=r"^cells: 1 level\(s\), expected at least 2"):
+    with pytest.raises(ProfileError, match=r"^1 level\(s\), expected at least 2"):
         LevelCounts.of(one, np.linspace(1, 2, 40))
-    with pytest.raises(ProfileError, match=r"^cells: level 7 has 29 cells, expected at least 30$"):
+    with pytest.raises(ProfileError, match=r"^level 7 has 29 cells, expected at least 30$"):
         LevelCounts.of(two, np.linspace(1, 2, 69))
-    with pytest.raises(ProfileError, match=r"^cells: every conductance is 5 uS, expected different ones$"):
+    with pytest.raises(ProfileError, match=r"^every conductance is 5 uS, expected different ones$"):
         LevelCounts.of(np.repeat([0, 1], 30), np.full(60, 5.0))
 
 

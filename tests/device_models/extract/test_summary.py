@@ -72,7 +72,7 @@ def test_the_whole_answer_for_normal_levels() -> None:
     assert answer != extract(level, g, errors=(0.05, 0.2), samples=20, seed=1)
     with pytest.raises(ProfileError, match=r"^error: 0.5 is not > 0 and < 0.5$"):
         extract(level, g, errors=(0.5,))
-    with pytest.raises(ProfileError, match=r"^cells: a conductance is not finite and > 0$"):
+    with pytest.raises(ProfileError, match=r"^a conductance is not finite and > 0$"):
         extract(level, g - 60)
     with pytest.raises(ProfileError, match=r"^spread: variance plain is not one of own_mean, "):
         answer.spread("variance")

@@ -1,0 +1,1 @@
+"""Figures, one file each: a function takes numbers and gives a matplotlib Figure."""
