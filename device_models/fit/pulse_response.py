@@ -65,7 +65,7 @@ def _fit(traces: Sequence[Array], degree: int) -> _Fit:
     drift = np.zeros(degree + 1)
     drift[0] = np.sign(sum(run[-1] - run[0] for run in scaled))
     searches = [minimize(cost, np.concatenate([drift, noise]), method="L-BFGS-B",
-                         bounds=[(None, None)] * (degree + 1) + [(-9.0, 9.0)] * 2 + [(-3.0, 6.0)],
+                         bounds=[(None, None)] * (degree + 1) + [(_NONE, 9.0)] * 2 + [(-3.0, 6.0)],
                          options={"maxiter": 300}) for noise in _STARTS]
     best = min(searches, key=lambda search: float(search.fun))
     step, noise = best.x[: degree + 1] * typical, _Noise.of(best.x[degree + 1 :])
@@ -77,6 +77,7 @@ def _fit(traces: Sequence[Array], degree: int) -> _Fit:
     return _Fit(law, 2 * float(best.fun) + (degree + 5) * log(pulses))
 
 
+_NONE = -9.0  # log ratio of variances at which a noise counts as absent
 _STARTS = ((0.0, 0.0, 1.0), (-4.0, 2.0, 2.0), (3.0, -3.0, 0.0))  # of the search, each as _Noise.of takes it
 
 
@@ -92,7 +93,7 @@ class _Noise:
     @classmethod
     def of(cls, p: Array) -> _Noise:
         """From three free numbers: log ratios to the reading's variance, and the logit of memory."""
-        e = np.exp([p[0], p[1], 0.0])
+        e = np.exp([p[0], p[1], 0.0]) * [p[0] > _NONE, p[1] > _NONE, True]
         cycle, fading, reading = (e / e.sum()).tolist()
         return cls(cycle, fading, reading, float(expit(p[2])))
 

@@ -64,9 +64,9 @@ class Ledger:
         self.pulses += where
         self.energy_pJ += np.where(where, energy_pJ, 0.0)
 
-    def read(self, where: BoolArray) -> None:
-        """One verify read of the cells of `where`."""
-        self.reads += where
+    def read(self, where: BoolArray, reads: int = 1) -> None:
+        """Verify reads of the cells of `where`."""
+        self.reads += reads * where
 
     def close(self, timing: Timing, within: BoolArray) -> Tally:
         """The tally so far."""

@@ -60,7 +60,7 @@ class SinglePulse:
     def run(self, cells: PulsedCells, target_uS: Array, where: BoolArray | None = None) -> Tally:
         """Write the cells of `where` to `target_uS`."""
         once = 1 if self.attempt.reset is None else 2
-        return ReadVerifyWrite(self.tolerance_uS, once, self.attempt, False, self.timing).run(cells, target_uS, where)
+        return ReadVerifyWrite(self.tolerance_uS, once, self.attempt, timing=self.timing).run(cells, target_uS, where)
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,15 @@ class ReadVerifyWrite:
 
     `read_first`: cells that already are within get no pulse (one more read). Closed form where every attempt draws
     anew from one distribution (one-shot cells without read noise): expected attempts 1 / P(|G - target| <= tolerance),
-    and what is written has that distribution, truncated.
+    and what is written has that distribution, truncated. `reads` are averaged for one verify: with one noisy read,
+    cells that move by small steps stop at the first lucky read, short of the target (docs/programming.md).
     """
 
     tolerance_uS: float
     max_pulses: int
     attempt: Rewrite | Nudge = Rewrite()
     read_first: bool = False
+    reads: int = 1
     timing: Timing = field(default_factory=Timing)
 
     def run(self, cells: PulsedCells, target_uS: Array, where: BoolArray | None = None) -> Tally:
@@ -97,7 +99,10 @@ class ReadVerifyWrite:
     def _verify(self, cells: PulsedCells, target_uS: Array, todo: BoolArray, within: BoolArray,
                 ledger: Ledger) -> tuple[Array, BoolArray, BoolArray]:
         read = cells.read()
-        ledger.read(todo)
+        for _ in range(self.reads - 1):
+            read = read + cells.read()
+        read = read / self.reads
+        ledger.read(todo, self.reads)
         within = np.where(todo, np.abs(read - target_uS) <= self.tolerance_uS, within)
         return read, within, todo & ~within
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from device_models.aging import AgedSpread, Relaxation
@@ -29,20 +31,21 @@ def outcome(source: DeviceProfile, report: WriteReport, timing: Timing, name: st
     evidence = Evidence(source=f"rram program on profile {source.name}: {source.source}", note=how, assumption=True)
     relaxation = None
     if report.relaxed_uS is not None:
-        aged = AgedSpread(time_s=report.relax_s, spread=_table(report.relaxed_uS, levels, evidence))
+        aged = AgedSpread(time_s=report.relax_s, spread=table(report.relaxed_uS, levels, evidence))
         relaxation = Relaxation(aged=(aged,), evidence=evidence)
     cost = ProgrammingCost(pulses=report.pulses, pulse_width_ns=1e9 * timing.pulse_s,
                            energy_pJ=report.energy_pJ or None, evidence=evidence)
     changes = {"name": name, "description": f"Cells of {source.name} as written by {how}", "levels":
                source.levels if same else Levels(conductance_uS=levels, evidence=evidence),
-               "programming": _table(report.written_uS, levels, evidence), "relaxation": relaxation, "retention": None,
+               "programming": table(report.written_uS, levels, evidence), "relaxation": relaxation, "retention": None,
                "programming_cost": cost}
     if not same:
         changes["read_noise"] = source.read_noise if _is_one_for_all(source) else _noise_at(source, levels)
     return DeviceProfile.model_validate({**{key: getattr(source, key) for key in type(source).model_fields}, **changes})
 
 
-def _table(cells_uS: Array, levels: tuple[float, ...], evidence: Evidence) -> QuantileSpread:
+def table(cells_uS: Array, levels: Sequence[float], evidence: Evidence) -> QuantileSpread:
+    """Quantiles of the cells [L, n] about their levels."""
     rows = np.quantile(cells_uS, PROBABILITIES, axis=1).T - np.array(levels)[:, None]
     return QuantileSpread(distribution="quantiles", reference="absolute_uS", probability=PROBABILITIES,
                           deviation=tuple(tuple(round(float(v), 6) for v in row) for row in rows), evidence=evidence)

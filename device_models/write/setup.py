@@ -45,12 +45,13 @@ class Setup:
     model: Model = "statistical"
     levels: tuple[float, ...] = ()
     max_pulses: int = 1000
+    reads: int = 1
     passes: int = 3
     wait_s: float = 1.0
     step_V: float = 0.1
     start_V: float = 0.5
     early_uS: float = 0.0
-    amplitude_V: float = 1.2
+    amplitude_V: float | None = None
     timing: Timing = field(default_factory=Timing)
     seed: int = 0
     outside: bool = False
@@ -67,7 +68,9 @@ class Setup:
                 raise ProfileError(f"{name}: {number:g} {unit} is not > 0")
         if not 0 <= self.early_uS < np.inf:
             raise ProfileError(f"early: {self.early_uS:g} uS is not >= 0")
-        for name, count, most in (("max-pulses", self.max_pulses, MAX_PULSES), ("passes", self.passes, 100)):
+        counts = (("max-pulses", self.max_pulses, MAX_PULSES), ("passes", self.passes, 100),
+                  ("reads", self.reads, 1000))
+        for name, count, most in counts:
             if not 1 <= count <= most:
                 raise ProfileError(f"{name}: {count} is not 1 to {most}")
         if not 0 <= self.start_V < 5 or not np.isfinite(self.step_V) or self.step_V < 1e-4:
@@ -116,6 +119,12 @@ class Setup:
             return self.tolerance_uS
         return float(np.diff(self.levels_uS).min()) * (1.0 if self.algorithm in ("igvva", "ispva") else 0.5)
 
+    @property
+    def _top_V(self) -> float:
+        if self.amplitude_V is not None:
+            return self.amplitude_V
+        return 1.8 if self.kind == "filament" else 1.2  # 1.2 V: Milo's IGVVA
+
     def cells(self, target_uS: Array) -> PulsedCells:
         """Fresh cells for targets [n]."""
         return self._make(target_uS, self.seed)
@@ -124,30 +133,30 @@ class Setup:
         """The algorithm."""
         tolerance, timing = self.allowed_uS, self.timing
         if self.algorithm == "igvva":
-            return Igvva(tolerance, self.early_uS, self.start_V, self.step_V, amplitude_V=self.amplitude_V,
+            return Igvva(tolerance, self.early_uS, self.start_V, self.step_V, amplitude_V=self._top_V,
                          max_pulses=self.max_pulses, timing=timing)
         if self.algorithm == "ispva":
             return Ispva(tolerance, self._gates(), self.early_uS, self.start_V, self.step_V, max_pulses=self.max_pulses,
                          timing=timing)
         if self.kind == "pulse-response":
-            loop = ReadVerifyWrite(tolerance, self.max_pulses, Nudge(), timing=timing)
+            loop = ReadVerifyWrite(tolerance, self.max_pulses, Nudge(), reads=self.reads, timing=timing)
         else:
-            rewrite = Rewrite() if self.kind == "one-shot" else Rewrite(self._gates(), Reset(), self.amplitude_V)
+            rewrite = Rewrite() if self.kind == "one-shot" else Rewrite(self._gates(), Reset(), self._top_V)
             if self.algorithm == "single":
                 return SinglePulse(tolerance, rewrite, timing)
-            loop = ReadVerifyWrite(tolerance, self.max_pulses, rewrite, timing=timing)
+            loop = ReadVerifyWrite(tolerance, self.max_pulses, rewrite, reads=self.reads, timing=timing)
         return loop if self.algorithm == "rvw" else MultiPass(loop, self.passes, self.wait_s)
 
     def before(self) -> WriteAlgorithm | None:
         """One attempt without verify on the same cells, to compare with; None where the model has no such thing."""
         if self.kind == "pulse-response":
             return None
-        rewrite = Rewrite() if self.kind == "one-shot" else Rewrite(self._gates(), Reset(), self.amplitude_V)
+        rewrite = Rewrite() if self.kind == "one-shot" else Rewrite(self._gates(), Reset(), self._top_V)
         return SinglePulse(self.allowed_uS, rewrite, self.timing)
 
     def _gates(self) -> GateTable:
         return measure(lambda n: self._make(np.full(n, self.levels_uS[0]), self.seed ^ _CALIBRATION), _GATES_V,
-                       self.amplitude_V, self.timing.pulse_s)
+                       self._top_V, self.timing.pulse_s)
 
     def _make(self, target_uS: Array, seed: int) -> PulsedCells:
         profile, size = self.profile, len(target_uS)
