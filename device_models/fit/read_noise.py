@@ -75,8 +75,9 @@ def describe(noise: SeriesNoise) -> str:
     """One line for a person, which says no more than the series shows."""
     text = (f"level {noise.level}, cell {noise.cell}: mean {noise.mean_uS:.4g} uS; sd {noise.sd_uS:.3g} uS "
             f"({noise.relative:.1%}) in {noise.seconds:.4g} s, {noise.sd_window_uS:.3g} uS "
-            f"({noise.relative_window:.1%}) within {noise.window_s:g} s (median {noise.sd_window_median_uS:.3g}); white {noise.share_white:.0%}, "
-            f"flicker {noise.share_flicker:.0%}{'' if noise.slope is None else f' (1/f^{noise.slope:.2f})'}, "
+            f"({noise.relative_window:.1%}) within {noise.window_s:g} s "
+            f"(median {noise.sd_window_median_uS:.3g}); white {noise.share_white:.0%}, flicker "
+            f"{noise.share_flicker:.0%}{'' if noise.slope is None else f' (1/f^{noise.slope:.2f})'}, "
             f"telegraph {noise.share_rtn:.0%}")
     if noise.rtn_amplitude_uS is None:
         return f"{text}; no two-state noise in any window"

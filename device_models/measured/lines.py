@@ -75,6 +75,7 @@ def find_lines(path: Path, text: bytes, columns: int | None = None, max_fields: 
     n_fields = len(split_line(first, delimiter))
     if n_fields > max_fields:
         raise ProfileError(f"{path}, line {number[0]}: {n_fields:,} columns, expected at most {max_fields:,}")
+    _refuse_open_quotes(path, text, number)
     counts = _counts(text, start[used], end[used], delimiter)
     ragged = np.flatnonzero(counts != n_fields)
     if ragged.size:
@@ -105,11 +106,20 @@ def _used(
 def _delimiter(path: Path, line: str, number: int, columns: int | None) -> str:
     """The one that gives the number of columns that was told, or else the most fields."""
     counts = {mark: len(split_line(line, mark)) for mark in DELIMITERS}
-    best = max(counts, key=lambda mark: (counts[mark] == columns, counts[mark]))
+    best = max(counts, key=lambda mark: (counts[mark] == columns and counts[mark] > 1, counts[mark]))
     if counts[best] == 1:
         raise ProfileError(f"{path}, line {number}: one field, expected several, separated by tab, comma or semicolon; "
                            f"the line begins {line[:30]!r}")
     return best
+
+
+def _refuse_open_quotes(path: Path, text: bytes, number: npt.NDArray[np.int64]) -> None:
+    if b'"' not in text:
+        return
+    lines = text.split(b"\n")
+    for line in number.tolist():
+        if lines[line - 1].count(b'"') % 2:
+            raise ProfileError(f"{path}, line {line}: a quotation mark without its end, expected both in one line")
 
 
 def _counts(

@@ -10,7 +10,7 @@ from device_models.measured.table import Table
 
 AGREE = 1e-3  # of g with 1/r, both printed with few digits
 HIGHEST_LEVEL_uS = (1e-3, 1e5)  # 1 Gohm to 10 ohm: outside of it the unit is wrong
-FAR = 30.0  # no cell is so many times above the median of the highest level
+FAR = 300.0  # no cell is so many times above the median of the highest level
 STRAY = 10  # as many readings three (six) decades below their level's median, and nothing between: another unit
 
 _DECADES = (3, 6)

@@ -123,6 +123,9 @@ def _header(path: Path, lines: Lines, names: Sequence[str] | None) -> tuple[list
     first = lines.fields(0)
     numbers = sum(parse_number(field) is not None for field in first)
     where = f"{path}, line {lines.number[0]}"
+    for name in first:
+        if not name.isprintable():  # what a terminal would obey
+            raise ProfileError(f"{where}: {name[:30]!r} is not printable text, expected a name or a number")
     if names is None:
         if numbers:
             raise ProfileError(f"{where}: no header line ({len(first)} columns), expected one, or --columns with "
@@ -157,10 +160,10 @@ def _values(path: Path, lines: Lines, skipped: int, names: list[str]) -> dict[st
     try:
         frame = pd.read_csv(io.BytesIO(lines.body(skipped)), sep=lines.delimiter, header=None, names=names,
                             index_col=False, skipinitialspace=True, keep_default_na=False, na_values=[],
-                            low_memory=False, float_precision="round_trip")
+                            low_memory=False)
     except (ValueError, OverflowError) as error:  # pandas' ParserError is a ValueError
         raise ProfileError(f"{path}: not a table: {str(error).splitlines()[0]}") from None
     if len(frame) != len(lines.number) - skipped:
         raise ProfileError(f"{path}: {len(frame):,} rows of fields in {len(lines.number) - skipped:,} lines, expected "
-                           "as many: a quotation mark without its end?")
+                           "as many")
     return {name: frame[name].to_numpy() for name in names}

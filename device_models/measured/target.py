@@ -79,8 +79,9 @@ def parse_target(text: str) -> Target:
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
-        at = getattr(error, "column", -1)
-        where = f"at {text[at - 1:][:12]!r} (character {at})" if 0 < at <= len(text) else "at its end"
+        ended = getattr(getattr(error, "token", None), "type", "") == "$END"
+        at = error.pos_in_stream or 0
+        where = "at its end" if ended else f"at {text[at:][:12]!r} (character {at + 1})"
         raise ProfileError(f"target {text!r}: not an expression {where}; "
                            "expected columns, numbers, + - * / // % ( ) floor round log10 min max") from None
     for call in tree.find_data("call") if hasattr(tree, "find_data") else ():
