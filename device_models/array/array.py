@@ -15,12 +15,14 @@ from device_models.array.bounds import checked_inputs, checked_shares, checked_s
 from device_models.array.cells import ArrayCells, program_cells
 from device_models.array.chip import Chip
 from device_models.array.columns import Columns, columns
+from device_models.array.conversion import Read
 from device_models.array.disturb import count_reads
 from device_models.array.drift import drifted
 from device_models.array.effects import Effects
-from device_models.array.normals import stream
+from device_models.array.normals import ReadStream
 from device_models.array.ranges import choose_ranges
 from device_models.array.read_noise import NOISE_KINDS, NoiseKind
+from device_models.array.scratch import Scratch
 from device_models.array.types import F32, I64
 from device_models.compile import compile_profile
 from device_models.errors import ProfileError
@@ -29,11 +31,15 @@ from device_models.profile import DeviceProfile
 
 
 class Array:
-    """A programmed matrix [rows, cols]. Its only state is how often each row was read (read disturb)."""
+    """A programmed matrix [rows, cols]. Its only state is how often each row was read (read disturb).
+
+    Not to be called from two threads at once.
+    """
 
     def __init__(self, chip: Chip, cells: ArrayCells, sample: F32 | None) -> None:
         self.chip, self.cells = chip, cells
         self.reads: I64 = np.zeros(cells.g_uS.shape[1], np.int64)
+        self._stream, self._scratch = ReadStream(chip.seed, chip.layer), Scratch()
         made, parts = self._columns(), cells.targets.columns
         self.ranges = choose_ranges(sample, made, chip.macro, chip.profile, chip.effects, len(parts))
         self._dac = make_dac(chip, self.ranges, len(self.reads))
@@ -78,11 +84,12 @@ class Array:
         `read` counts reads: the same number gives the same noise. Each call wears the rows that it drives (disturb).
         """
         inputs = checked_inputs(x, self.shape[0])
+        if not 0 <= read < 2**64:
+            raise ProfileError(f"read: {read} is not 0 to 2^64 - 1")
         driven = inputs if self._dac is None else self._dac(inputs)
         total: F32 | None = None
         for part, conversion in enumerate(self._conversions):
-            words = None if conversion.noise is None else stream(self.chip.seed, self.chip.layer, read, part)
-            codes = conversion(driven, words)
+            codes = conversion(driven, Read(read, part, self._stream, self._scratch))
             total = codes if total is None else np.add(total, codes, out=total)
         assert total is not None  # checked_size: at least one row
         self._wear(driven)
@@ -93,7 +100,7 @@ class Array:
         if len(self._scale) == 1:
             codes *= self._scale[0]
             return codes
-        parts = codes.reshape(len(codes), len(self._scale), -1)
+        parts = codes.reshape(len(codes), len(self._scale), self.shape[1])
         y: F32 = np.einsum("bsn,s->bn", parts, self._scale, dtype=np.float32)
         return y
 

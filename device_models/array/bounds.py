@@ -44,7 +44,7 @@ def checked_inputs(x: npt.ArrayLike, rows: int, what: str = "inputs") -> F32:
     values = np.ascontiguousarray(x, dtype=np.float32)
     if values.ndim != 2 or values.shape[1] != rows:
         raise ProfileError(f"{what}: shape {tuple(values.shape)} given, expected (batch, {rows})")
-    if not np.isfinite(np.sum(values)) and not np.isfinite(values).all():
+    if not np.isfinite(np.vdot(values, values)) and not np.isfinite(values).all():  # the first is quicker
         row, k = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise ProfileError(f"{what}: {values[row, k]:g} at vector {row}, row {k} is not a finite number")
     return values

@@ -21,9 +21,9 @@ class Dac:
 
     def __call__(self, x: F32) -> F32:
         """What the DACs drive for inputs [batch, rows], in codes: whole numbers, but for the errors."""
-        code = x * np.float32(1 / self.lsb)
+        code: F32 = x.clip(np.float32(self.lowest * self.lsb), np.float32(self.highest * self.lsb))
+        code *= np.float32(1 / self.lsb)
         np.rint(code, out=code)
-        np.clip(code, self.lowest, self.highest, out=code)
         if self.gain is not None:
             code *= self.gain
         if self.offset is not None:
@@ -47,7 +47,7 @@ class Adc:
             current += self.offset
         np.rint(current, out=current)
         highest = 2 ** (self.bits - 1) - 1
-        return np.clip(current, -highest - 1, highest, out=current)
+        return current.clip(np.float32(-highest - 1), np.float32(highest), out=current)
 
 
 def highest_dac_code(bits: int, signed: bool) -> int:

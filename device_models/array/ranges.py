@@ -34,10 +34,10 @@ def choose_ranges(
 
     ProfileError where a range is neither in the macro nor can be chosen, since there is no sample.
     """
-    dac_needed = (effects.dac and macro.dac_range is None) or (effects.adc and macro.adc_range is not None)
-    if sample is None and ((dac_needed and macro.dac_range is None) or (effects.adc and macro.adc_range is None)):
-        key = "dac_range" if macro.dac_range is None and dac_needed else "adc_range"
-        raise ProfileError(f"macro: {key}: missing, and there are no sample inputs to choose it from")
+    missing = [key for key, needed in (("dac_range", effects.dac or (effects.adc and macro.adc_range is not None)),
+                                       ("adc_range", effects.adc)) if needed and getattr(macro, key) is None]
+    if sample is None and missing:
+        raise ProfileError(f"macro: {missing[0]}: missing, and there are no sample inputs to choose it from")
     signed = sample is not None and bool((sample < 0).any())
     full = macro.dac_range or _most(np.abs(sample) if sample is not None else np.ones(1))
     highest = highest_adc_code(macro.adc_bits)

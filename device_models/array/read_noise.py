@@ -21,8 +21,8 @@ NOISE_KINDS: tuple[NoiseKind, ...] = ("exact", "factorised")
 class ColumnVariance(Protocol):
     """Variance of a column's current under inputs."""
 
-    def __call__(self, squares: F32) -> F32:
-        """Variances [batch, columns] of squared inputs [batch, rows]."""
+    def __call__(self, squares: F32, out: F32 | None) -> F32:
+        """Variances [batch, columns], in `out` if given, of squared inputs [batch, rows]."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ExactVariance:
 
     matrix: F32
 
-    def __call__(self, squares: F32) -> F32:
-        variance: F32 = squares @ self.matrix
+    def __call__(self, squares: F32, out: F32 | None) -> F32:
+        variance: F32 = np.matmul(squares, self.matrix, out=out)
         return variance
 
 
@@ -55,8 +55,8 @@ class FactorisedVariance:
         scale = np.sqrt(total)
         return cls((variance.sum(axis=1) / scale).astype(np.float32), (variance.sum(axis=0) / scale).astype(np.float32))
 
-    def __call__(self, squares: F32) -> F32:
-        variance: F32 = np.multiply((squares @ self.rows)[:, None], self.columns)
+    def __call__(self, squares: F32, out: F32 | None) -> F32:
+        variance: F32 = np.multiply((squares @ self.rows)[:, None], self.columns, out=out)
         return variance
 
     def error(self, variance: F64, squares: F64) -> float:
