@@ -34,9 +34,8 @@ def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: Expo
     """Train teacher and student of `recipe`, export student and (row 'plain') teacher; each only if not in `cache`."""
     options = options or ExportOptions(seed=seed)
     profile = DeviceProfile.load(recipe.profile)
-    key = _key([asdict(recipe), profile.to_json(), _fingerprint(data), seed, _code(TRAINING)])
-    folder = cache / f"{recipe.name}-{key}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(recipe, profile, data, seed, cache)
+    key = folder.name.rpartition("-")[2]
     exported = _key([key, asdict(options) | {"macro": options.macro.model_dump()}, _code(EXPORTING)])
     files = RecipeFiles(
         folder / "teacher.keras",
@@ -44,21 +43,39 @@ def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: Expo
         folder / f"student-{exported}.rram.safetensors",
         folder / f"plain-{exported}.rram.safetensors",
     )
-    console.say(f"trained networks are kept in {folder}")
-    _train(files, recipe, data, profile, seed)
+    _train_teacher(files.teacher, recipe, data, seed)
+    _train_student(files, recipe, data, profile, seed)
     _export(files.bundle, files.student, files.teacher, profile, data, options)
     unhelped = replace(options, mask=MaskChoice("none"))
     _export(files.plain, files.teacher, files.teacher, profile, data, unhelped)
     return files
 
 
-def _train(files: RecipeFiles, recipe: Recipe, data: Dataset, profile: DeviceProfile, seed: int) -> None:
-    if not files.teacher.exists():
+def prepare_teacher(recipe: Recipe, data: Dataset, seed: int, cache: Path) -> Path:
+    """Train the ideal network of `recipe` only; only if it is not in `cache`, where `prepare` finds it too."""
+    path = _folder(recipe, DeviceProfile.load(recipe.profile), data, seed, cache) / "teacher.keras"
+    _train_teacher(path, recipe, data, seed)
+    return path
+
+
+def _folder(recipe: Recipe, profile: DeviceProfile, data: Dataset, seed: int, cache: Path) -> Path:
+    key = _key([asdict(recipe), profile.to_json(), _fingerprint(data), seed, _code(TRAINING)])
+    folder = cache / f"{recipe.name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    console.say(f"trained networks are kept in {folder}")
+    return folder
+
+
+def _train_teacher(path: Path, recipe: Recipe, data: Dataset, seed: int) -> None:
+    if not path.exists():
         from host_tools.train import train
 
         with console.progress("training the teacher", recipe.teacher.epochs) as bar:
             model, record = train(data, recipe.teacher, seed, bar.advance)
-        save_model(model, files.teacher, record)
+        save_model(model, path, record)
+
+
+def _train_student(files: RecipeFiles, recipe: Recipe, data: Dataset, profile: DeviceProfile, seed: int) -> None:
     if not files.student.exists():
         from host_tools.distill import distill
 

@@ -9,6 +9,7 @@ command = lazy_group("profile", {
     "show": ("host_tools.commands.profile.show", "Show a profile: levels, spread, read noise, evidence."),
     "at": ("host_tools.commands.profile.at", "Derive a profile: some time after programming, other levels."),
     "extract": ("host_tools.commands.extract", "Levels that cells can be told apart at, spread in every convention."),
+    "readings": ("host_tools.commands.readings", "Read a spread of 50 % in six ways; a network on chips of each."),
     "schema": ("host_tools.commands.profile.schema", "Print the JSON Schema of a profile or a macro document."),
 }, """Noise profiles: list, show, derive, print their JSON Schema.
 
