@@ -1,0 +1,171 @@
+"""`rram program`: write the cells of a profile with an algorithm; the outcome is a profile again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from device_models.write.names import Algorithm, Model
+from host_tools import console
+from host_tools.errors import HostError
+
+if TYPE_CHECKING:
+    from device_models.profile import DeviceProfile
+    from device_models.write.report import WriteReport
+    from device_models.write.setup import Setup
+
+FILE = {"type": click.Path(path_type=Path), "callback": console.writable}
+
+
+@click.command(context_settings={"max_content_width": 110})
+@click.option("--profile", required=True, metavar="NAME|FILE", help="Whose cells.")
+@click.option("--algorithm", required=True, metavar="|".join(get_args(Algorithm)), help="How they are written.")
+@click.option("--model", default="statistical", show_default=True, metavar="|".join(get_args(Model)),
+              help="What a cell is: statistical takes gate, pulse-response or one-shot, whichever fits.")
+@click.option("--levels", metavar="N|G,G,...", help="Number of equal levels, or targets in uS. Default: the profile's.")
+@click.option("--tolerance-uS", "tolerance_uS", type=float,
+              help="Allowed |read - target|. Default: half the smallest level distance; igvva, ispva: all of it.")
+@click.option("--early-uS", "early_uS", default=0.0, help="igvva, ispva: stop this much below the target.")
+@click.option("--start-V", "start_V", default=0.5, show_default=True, help="igvva, ispva: first voltage.")
+@click.option("--step-mV", "step_mV", default=100.0, show_default=True, help="igvva, ispva: step of the voltage.")
+@click.option("--max-pulses", default=1000, show_default=True, help="Of one cell, for each pass.")
+@click.option("--reads", default=1, show_default=True, help="rvw, multipass: reads averaged for one verify.")
+@click.option("--passes", default=3, show_default=True, help="multipass: writes, the first included.")
+@click.option("--wait-s", default=1.0, show_default=True, help="multipass: time between passes, to relax.")
+@click.option("--pulse-ns", default=1000.0, show_default=True, help="Width of a pulse.")
+@click.option("--read-ns", default=1000.0, show_default=True, help="Time of a verify read.")
+@click.option("--cells", default=1000, show_default=True, help="Of each level.")
+@click.option("--relax-s", default=0.0, show_default=True, help="Time after the last pulse; 0: none.")
+@click.option("--outside", is_flag=True, help="Use the profile outside of its range of validity.")
+@click.option("--sweep", metavar="T,T,...", help="Also the trade of spread against pulses at these tolerances, in uS.")
+@click.option("-o", "--output", metavar="FILE.json", **FILE, help="The written cells as a profile.")
+@click.option("--plot", metavar="FILE.png", **FILE, help="Levels before and after; with --sweep also the trade.")
+@console.common_options
+def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolerance_uS: float | None, early_uS: float,
+            start_V: float, step_mV: float, max_pulses: int, reads: int, passes: int, wait_s: float, pulse_ns: float,
+            read_ns: float, cells: int, relax_s: float, outside: bool, sweep: str | None, output: Path | None,
+            plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+    """Write cells level by level with an algorithm, and say what spread it leaves and what it costs.
+
+    \b
+    Example: rram program --profile milo-hfo2 --algorithm igvva -o written.json
+             rram program --profile milo-hfo2 --algorithm rvw --tolerance-uS 2 --sweep 1,2,4,8 --plot trade.png
+    """
+    from device_models.profile import DeviceProfile
+    from device_models.write.algorithm import Timing
+    from device_models.write.report import write_levels
+    from device_models.write.setup import Setup
+
+    document = DeviceProfile.load(profile)
+    setup = Setup(document, algorithm, tolerance_uS, model, levels=_levels(levels, document), max_pulses=max_pulses,
+                  reads=reads, passes=passes, wait_s=wait_s, step_V=step_mV / 1000, start_V=start_V, early_uS=early_uS,
+                  timing=Timing(pulse_ns * 1e-9, read_ns * 1e-9), seed=seed, outside=outside)  # fmt: skip
+    tolerances = [] if sweep is None else _numbers("--sweep", sweep)
+    _check_time(document, relax_s, outside)
+    report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells, relax_s)
+    trade = [_trade(replace(setup, tolerance_uS=tolerance), cells) for tolerance in tolerances]
+    _show(setup, report, trade)
+    written = _outcome(setup, report, document)
+    if output is not None:
+        output.write_text(written.to_json(), encoding="utf-8")
+        console.say(f"{output}: profile {written.name}")
+    if plot is not None:
+        _draw(setup, report, trade, cells, plot)
+    console.emit_json({"profile": document.name, "algorithm": algorithm, "model": setup.kind, "seed": seed,
+                       "tolerance_uS": setup.allowed_uS, "cells": cells, "relax_s": relax_s,
+                       "levels": [asdict(row) for row in report.levels], "sd_uS": report.sd_uS, "pulses": report.pulses,
+                       "energy_pJ": report.energy_pJ, "failed_percent": report.failed_percent,
+                       "sweep": trade}, json_file)  # fmt: skip
+
+
+def _levels(text: str | None, document: DeviceProfile) -> tuple[float, ...]:
+    if text is None:
+        return ()
+    if "," in text or not text.strip().isdigit():
+        return tuple(_numbers("--levels", text))
+    count = int(text)
+    if not 2 <= count <= 256:
+        raise HostError(f"--levels: {count} is not 2 to 256 levels")
+    distance = (document.g_max_uS - document.g_min_uS) / (count - 1)
+    return tuple(document.g_min_uS + i * distance for i in range(count - 1)) + (document.g_max_uS,)
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise HostError(f"{option}: {text!r}: {error}; expected numbers with commas between") from None
+
+
+def _check_time(document: DeviceProfile, relax_s: float, outside: bool) -> None:
+    from device_models.validity import refuse_outside
+
+    if not 0 <= relax_s < float("inf"):
+        raise HostError(f"--relax-s: {relax_s:g} s is not >= 0")
+    if relax_s > 0 and document.relaxation is None:
+        raise HostError(f"--relax-s: profile {document.name} has no relaxation: its cells would stay as they are")
+    if relax_s > 0:
+        refuse_outside(document, time_s=relax_s, outside=outside)
+
+
+def _trade(setup: Setup, cells: int) -> dict[str, Any]:
+    from device_models.write.report import write_levels
+
+    report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells)
+    return {"tolerance_uS": setup.allowed_uS, "sd_uS": report.sd_uS, "pulses": report.pulses,
+            "time_us": sum(row.time_us for row in report.levels) / len(report.levels),
+            "energy_pJ": report.energy_pJ, "failed_percent": report.failed_percent}  # fmt: skip
+
+
+def _outcome(setup: Setup, report: WriteReport, document: DeviceProfile) -> DeviceProfile:
+    from device_models.write.outcome import outcome
+
+    many = f", {setup.reads} reads for a verify" if setup.reads > 1 else ""
+    ramp = f", {1000 * setup.step_V:g} mV a step from {setup.start_V:g} V, stopping {setup.early_uS:g} uS early"
+    passes = f", {setup.passes} passes {setup.wait_s:g} s apart"
+    how = (f"{setup.algorithm} on {setup.kind} cells, tolerance {setup.allowed_uS:g} uS, at most {setup.max_pulses} "
+           f"pulses{many}{ramp if setup.algorithm in ('igvva', 'ispva') else ''}"
+           f"{passes if setup.algorithm == 'multipass' else ''}, {report.written_uS.shape[1]} cells a level, seed "
+           f"{setup.seed}; {report.failed_percent:.2g} % of the cells not within")
+    return outcome(document, report, setup.timing, f"{document.name[:50]}-{setup.algorithm}", how)
+
+
+def _show(setup: Setup, report: WriteReport, trade: list[dict[str, Any]]) -> None:
+    own = _own_deviation(setup)
+    head = ["target uS", "mean uS", "sd uS", "profile sd", "pulses", "most", "time us", "energy pJ", "failed %"]
+    relaxed = ["mean then", "sd then"] if report.relaxed_uS is not None else []
+    rows = [[f"{r.target_uS:.4g}", f"{r.mean_uS:.4g}", f"{r.sd_uS:.3g}", own.get(r.target_uS, "-"),
+             f"{r.pulses_mean:.3g}", str(r.pulses_max), f"{r.time_us:.3g}",
+             "-" if r.energy_pJ is None else f"{r.energy_pJ:.3g}", f"{r.failed_percent:.3g}",
+             *([f"{r.relaxed_mean_uS:.4g}", f"{r.relaxed_sd_uS:.3g}"] if relaxed else [])] for r in report.levels]
+    title = (f"{setup.algorithm} on {setup.kind} cells of {setup.profile.name}, tolerance {setup.allowed_uS:.3g} uS, "
+             f"{report.written_uS.shape[1]} cells a level" + (f"; then: after {report.relax_s:g} s" if relaxed else ""))
+    console.table(title, head + relaxed, rows)
+    if setup.kind == "gate":
+        console.say("The gate cells' parameters are ours, four of them fitted to milo-hfo2 (docs/programming.md).")
+    if trade:
+        console.table("Spread against cost", ["tolerance uS", "sd uS", "pulses", "time us", "failed %"],
+                      [[f"{row['tolerance_uS']:g}", f"{row['sd_uS']:.3g}", f"{row['pulses']:.3g}",
+                        f"{row['time_us']:.3g}", f"{row['failed_percent']:.3g}"] for row in trade])
+
+
+def _own_deviation(setup: Setup) -> dict[float, str]:
+    from device_models.compile import programming_distribution
+
+    levels = enumerate(setup.profile.levels.conductance_uS)
+    return {g: f"{programming_distribution(setup.profile, i).var ** 0.5:.3g}" for i, g in levels}
+
+
+def _draw(setup: Setup, report: WriteReport, trade: list[dict[str, Any]], cells: int, path: Path) -> None:
+    from device_models.write.report import write_levels
+    from host_tools.plots.program import program_figure
+
+    simple = setup.before()
+    before = None if simple is None else write_levels(setup.cells, simple, setup.levels_uS, cells)
+    figure = program_figure(setup.algorithm, setup.levels_uS, None if before is None else before.written_uS,
+                            report.written_uS, report.relaxed_uS, report.relax_s, trade)
+    figure.savefig(path)
+    console.say(f"{path}: figure")
