@@ -22,7 +22,7 @@ from device_models.fit.telegraph import Telegraph, find_telegraph
 from device_models.measured.series import Series
 
 MIN_SAMPLES = 64  # of a window
-MAX_SAMPLES = 4096  # the same: longer ones are thinned out by averaging neighbours (the band ends lower then)
+MAX_SAMPLES = 1024  # the same: longer ones are thinned out by averaging neighbours (the band ends lower then)
 MIN_WINDOWS = 8
 
 Floats = npt.NDArray[np.float64]

@@ -21,9 +21,9 @@ Floats = npt.NDArray[np.float64]
 MIN_TRANSITIONS = 4.0  # in a window: one step is relaxation, not a telegraph
 MIN_GAIN = 10.0  # of the criterion: "very strong" evidence (Kass, Raftery, J. Am. Stat. Assoc. 90, 1995)
 
-_ITERATIONS = 40
-_RELAXATION = 1 - np.geomspace(0.003, 0.9, 10)  # autoregression coefficients that are tried
-_RATIO = np.geomspace(1e-2, 1e3, 14)  # variance of the autoregression over that of the white noise
+_ITERATIONS = 25
+_RELAXATION = 1 - np.geomspace(0.003, 0.9, 8)  # autoregression coefficients that are tried
+_RATIO = np.geomspace(3e-2, 1e3, 9)  # variance of the autoregression over that of the white noise
 _SMALL = 1e-300
 
 
