@@ -23,8 +23,7 @@ class Chains:
 
     def solve(self, current_uA: F64) -> F64:
         """Node voltages [vectors, lines * nodes] of the currents put into the nodes, same shape."""
-        voltage: F64 = dpttrs(*self.factor, np.ascontiguousarray(current_uA).T)[0].T
-        return voltage
+        return solved(self.factor, np.ascontiguousarray(current_uA).T).T
 
     def apply(self, voltage_V: F64) -> F64:
         """Currents [vectors, lines * nodes] that hold the nodes at these voltages."""
@@ -49,10 +48,20 @@ def chains(cells_uS: F64, segment_uS: float, held: int) -> Chains:
 
 def factored(diagonal: F64, off_diagonal: F64) -> tuple[F64, F64]:
     """L D L' of a positive definite tridiagonal matrix, as LAPACK's pttrs wants it."""
-    d, e, info = dpttrf(diagonal, off_diagonal if off_diagonal.size else np.zeros(1))  # the wrapper wants one at least
+    if diagonal.size == 1:  # LAPACK's wrappers do not agree on the size of nothing
+        return diagonal, off_diagonal
+    d, e, info = dpttrf(diagonal, off_diagonal)
     if info != 0:  # a sum of conductances is positive definite, short of overflow
         raise ArithmeticError(f"pttrf: {info}")
     return d, e
+
+
+def solved(factor: tuple[F64, F64], right: F64) -> F64:
+    """The solutions [n, vectors] of a matrix that is `factored`; `right` in Fortran order is not copied."""
+    if factor[0].size == 1:
+        return right / factor[0]
+    solution: F64 = dpttrs(*factor, right)[0]
+    return solution
 
 
 def ends(shape: tuple[int, int], held: int, value_uA: F64 | float) -> F64:

@@ -39,10 +39,12 @@ def method_errors(cells: F64, inputs: F64, wires: Wires) -> tuple[float, list[Me
     if cells.shape[1] < 2:
         raise ProfileError(f"compare: {cells.shape[1]} column is not >= 2, a pair")
     exact = output_currents(cells, inputs, wires)
+    if not exact.any():
+        raise ProfileError("compare: no current flows, so errors have no measure")
     found = []
     for name, method in METHODS.items():
         wrong = inputs @ method(cells, wires) - exact
-        per_column = np.linalg.norm(wrong, axis=0) / np.linalg.norm(exact, axis=0)
+        per_column = np.linalg.norm(wrong, axis=0) / np.maximum(np.linalg.norm(exact, axis=0), np.finfo(float).tiny)
         found.append(MethodError(name, _percent(wrong, exact), _percent(_pairs(wrong), _pairs(exact)),
                                  100 * float(per_column.max())))
     plain = float((inputs @ cells).sum())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotri, dpttrs
+from scipy.linalg.lapack import dpotrf, dpotri
 
-from device_models.array.wires.chains import factored
+from device_models.array.wires.chains import factored, solved
 from device_models.array.wires.fast import attenuation
 from device_models.array.wires.solve import node_voltages
 from device_models.array.wires.wires import F64, Wires, checked_cells, reciprocal
@@ -58,8 +58,7 @@ def _word_line(cells: F64, segment_uS: float) -> tuple[F64, F64]:
     right = np.zeros((cols, cols + 1), order="F")
     right[np.arange(cols), np.arange(cols)] = cells
     right[0, cols] = segment_uS
-    voltage = dpttrs(*factor, right, overwrite_b=1)[0]
-    through = cells[:, None] * voltage
+    through = cells[:, None] * solved(factor, right)
     seen = np.diag(cells) - through[:, :cols]
     return seen, through[:, cols]
 

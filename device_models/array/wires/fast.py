@@ -62,7 +62,7 @@ def fast_conductance(g_uS: npt.ArrayLike, wires: Wires, *, probes: int = 2, seed
     if not wires.perfect:
         turned = reciprocal(cells)
         back = node_voltages(turned, np.ones((1, cols)), wires.swapped()).output_uA(turned)[0, ::-1]
-        column, row = back - alone.sum(axis=1), exact[0] - alone.sum(axis=0)
+        column, row = np.maximum(back - alone.sum(axis=1), 0), np.maximum(exact[0] - alone.sum(axis=0), 0)  # rounding
         total = row.sum()
         if total > 0:
             matrix = alone + np.outer(column, row) / total

@@ -30,6 +30,11 @@ def test_each_method_is_better_than_the_one_before():
     assert errors[0].columns_percent > 5 * errors[1].columns_percent > 50 * errors[2].columns_percent
 
 
+def test_open_cells_have_no_relative_error():
+    with pytest.raises(ProfileError, match="^compare: no current flows"):
+        method_errors(np.zeros((3, 2)), np.ones((1, 3)), Wires(1, 1))
+
+
 def test_one_column_has_no_pair():
     with pytest.raises(ProfileError, match="^compare: 1 column is not >= 2, a pair$"):
         method_errors(np.ones((3, 1)), np.ones((1, 3)), Wires(1, 1))

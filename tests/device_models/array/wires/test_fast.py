@@ -63,6 +63,12 @@ def test_row_and_column_sums_are_exact():
     np.testing.assert_allclose(fast.sum(axis=1), exact.sum(axis=1), rtol=1e-9)
 
 
+@pytest.mark.parametrize("ohm", [1e-12, 1e-9, 1e-6])
+def test_rounding_is_not_taken_for_sneak_paths(ohm):
+    cells = cells_of(7)
+    np.testing.assert_allclose(fast_conductance(cells, Wires(ohm, ohm)).conductance_uS, cells, rtol=1e-6)
+
+
 def test_no_cells_no_current():
     fast = fast_conductance(np.zeros((4, 3)), Wires(1.0, 1.0))
     assert not fast.conductance_uS.any()
