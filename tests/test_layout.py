@@ -18,8 +18,12 @@ MAY_IMPORT = {
     "device_models": {"numpy", "scipy", "pydantic", "pydantic_core"},
     "firmware_py": {"numpy", "cffi"},
 }
-# Inside a function of firmware_py, for the ideal reference and for images: whichever is installed, or none.
-ONLY_INSIDE_FUNCTIONS = {"ai_edge_litert", "tflite_runtime", "tensorflow", "PIL"}
+# Inside functions. device_models: to read tables, target expressions and mappings (tomllib: Python 3.11 and later).
+# firmware_py: for the ideal reference and for images, whichever is installed, or none.
+ONLY_INSIDE_FUNCTIONS = {
+    "device_models": {"pandas", "lark", "tomllib"},
+    "firmware_py": {"ai_edge_litert", "tflite_runtime", "tensorflow", "PIL"},
+}
 
 
 def sources(root: Path, package: str) -> list[Path]:
@@ -59,7 +63,13 @@ def test_lower_packages_import_only_what_they_may(repo_root: Path, package: str)
     assert files
     for path in files:
         assert imports(path, at_import_time) <= allowed, path
-        assert imports(path) <= allowed | ONLY_INSIDE_FUNCTIONS, path
+        assert imports(path) <= allowed | ONLY_INSIDE_FUNCTIONS[package], path
+
+
+def test_tables_are_read_in_one_place(repo_root: Path) -> None:
+    """The rest of device_models needs neither pandas nor lark."""
+    readers = {path.parent.name for path in sources(repo_root, "device_models") if imports(path) & {"pandas", "lark"}}
+    assert readers == {"measured"}
 
 
 def loaded_by(code: str) -> set[str]:
