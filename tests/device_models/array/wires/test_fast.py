@@ -63,10 +63,10 @@ def test_row_and_column_sums_are_exact():
     np.testing.assert_allclose(fast.sum(axis=1), exact.sum(axis=1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("ohm", [1e-12, 1e-9, 1e-6])
-def test_rounding_is_not_taken_for_sneak_paths(ohm):
-    cells = cells_of(7)
-    np.testing.assert_allclose(fast_conductance(cells, Wires(ohm, ohm)).conductance_uS, cells, rtol=1e-6)
+def test_rounding_is_not_taken_for_sneak_paths():
+    for seed in range(20):
+        cells = cells_of(seed)
+        np.testing.assert_allclose(fast_conductance(cells, Wires(1e-12, 1e-12)).conductance_uS, cells, rtol=2e-11)
 
 
 def test_no_cells_no_current():
