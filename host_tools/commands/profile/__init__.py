@@ -7,6 +7,7 @@ from host_tools.cli import lazy_group
 command = lazy_group("profile", {
     "list": ("host_tools.commands.profile.list", "List the profiles that travel with the package."),
     "show": ("host_tools.commands.profile.show", "Show a profile: levels, spread, read noise, evidence."),
+    "diff": ("host_tools.commands.profile.diff", "Show what differs between two profiles."),
     "at": ("host_tools.commands.profile.at", "Derive a profile: some time after programming, other levels."),
     "extract": ("host_tools.commands.extract", "Levels that cells can be told apart at, spread in every convention."),
     "readings": ("host_tools.commands.readings", "Read a spread of 50 % in six ways; a network on chips of each."),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools import console
+from host_tools.commands.profile.numbers import DOCUMENTATION, numbers
 
 if TYPE_CHECKING:
     from device_models.compile import CompiledProfile
@@ -20,12 +23,14 @@ DRAWN = 10_000  # cells of each level that `show` draws
 
 @click.command("show")
 @click.argument("profile", metavar="NAME|FILE")
+@click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
+              help="Draw the distributions of the levels, and spread against conductance.")
 @console.common_options
-def command(profile: str, seed: int, json_file: str | None) -> None:
-    """Show a profile: its levels after programming, read noise, and evidence.
+def command(profile: str, plot: Path | None, seed: int, json_file: str | None) -> None:
+    """Show a profile: levels after programming; every number with its unit, what uses it, and its source.
 
-    NAME is a preset (see `rram profile list`), FILE a JSON document. The last two columns of the table are 10,000 cells
-    of each level, drawn as a board with the chip seed --seed draws them.
+    NAME is a preset (see `rram profile list`), FILE a JSON document. The last two columns of the first table are 10,000
+    cells of each level, drawn as a board with the chip seed --seed draws them.
 
     Example: rram profile show charan-65nm
     """
@@ -40,12 +45,35 @@ def command(profile: str, seed: int, json_file: str | None) -> None:
     names = list(rows[0])
     console.table("Cells after programming, and one read of them, in uS", names,
                   [[f"{row[name]:.4g}" for name in names] for row in rows])
+    _print_numbers(document)
+    if plot:
+        from host_tools.plots.profile import figure
+
+        figure(document).savefig(plot, dpi=110)
+        console.say(f"picture: {plot}")
+    console.emit_json({"profile": json.loads(document.to_json()), "levels": rows,
+                       "numbers": [asdict(one) for one in numbers(document.model_dump(exclude_none=True))]}, json_file)
+
+
+def _print_numbers(document: DeviceProfile) -> None:
+    """The table of numbers, and the evidence that it refers to, each text once."""
+    found = numbers(document.model_dump(exclude_none=True))
+    order: list[dict[str, Any]] = []
+    for one in found:
+        if one.evidence not in order:
+            order.append(one.evidence)
+    rows = [[one.path, one.value, one.unit, one.used,
+             f"[{order.index(one.evidence) + 1}]" + (" ours" if one.evidence["assumption"] else "")] for one in found]
+    console.table(f"Numbers, and what uses them ({DOCUMENTATION}: nothing does)",
+                  ["number", "value", "unit", "used", "evidence"], rows)
     console.say("Evidence (an assumption is ours, not the source's):")
-    for path, evidence in evidences(document.model_dump(exclude_none=True)):
-        say_wrapped(f"{path} [{'ASSUMPTION' if evidence['assumption'] else 'from the source'}]", indent=2)
+    for number, evidence in enumerate(order, start=1):
+        paths = list(dict.fromkeys(one.path.rpartition(".")[0] for one in found if one.evidence == evidence))
+        more = f" and {len(paths) - 4} more" if len(paths) > 4 else ""
+        origin = "ASSUMPTION" if evidence["assumption"] else "from the source"
+        say_wrapped(f"[{number}] {', '.join(paths[:4])}{more} [{origin}]", indent=2)
         say_wrapped(evidence["source"], indent=4)
         say_wrapped(evidence["note"], indent=4)
-    console.emit_json({"profile": json.loads(document.to_json()), "levels": rows}, json_file)
 
 
 def level_rows(document: DeviceProfile, compiled: CompiledProfile, seed: int) -> list[dict[str, float]]:
@@ -72,15 +100,3 @@ def say_wrapped(text: str, indent: int) -> None:
     """Say `text` in lines of the terminal's width."""
     width = shutil.get_terminal_size((100, 24)).columns
     console.say(textwrap.fill(text, width, initial_indent=" " * indent, subsequent_indent=" " * max(indent, 2)))
-
-
-def evidences(data: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """(path of the key, evidence) of every evidence in a parsed profile, in the document's order."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, (list, tuple)) else ()
-    for key, value in items:
-        if key == "evidence":
-            found.append((path, value))
-        else:
-            found += evidences(value, f"{path}.{key}" if path else str(key))
-    return found

@@ -1,0 +1,56 @@
+"""The programming spread of a profile as numbers per level: what `show`, its figure and `diff` stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from device_models.distributions import Distribution
+    from device_models.profile import DeviceProfile
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class LevelSpread:
+    """One level in uS: its target, mean, standard deviation, quantiles at QUANTILES, sd of one read."""
+
+    target: float
+    mean: float
+    sd: float
+    quantiles: tuple[float, ...]
+    read_noise: float
+
+
+def level_spreads(profile: DeviceProfile) -> list[LevelSpread]:
+    """Every level after programming."""
+    noise = profile.read_noise
+    found = []
+    for level, target in enumerate(profile.levels.conductance_uS):
+        d = distribution(profile, level)
+        amounts = [0.0 if amount is None else amount.value for amount in (noise.relative, noise.absolute_uS)]
+        relative, absolute = (value[level] if isinstance(value, tuple) else value for value in amounts)
+        quantiles = tuple(max(float(x), 0.0) for x in d.ppf(QUANTILES))  # below zero a cell is at zero
+        found.append(LevelSpread(target, d.mean, d.var**0.5, quantiles, absolute + relative * d.mean))
+    return found
+
+
+def distribution(profile: DeviceProfile, level: int) -> Distribution:
+    """Of the cells of a level after programming."""
+    from device_models.compile import programming_distribution
+
+    return programming_distribution(profile, level)
+
+
+def nearer_to_another(profile: DeviceProfile) -> float:
+    """Share of cells (levels alike) that lie nearer to another level's target than to their own."""
+    import numpy as np
+
+    targets = np.array(profile.levels.conductance_uS)
+    middles = (targets[1:] + targets[:-1]) / 2
+    right = []
+    for level in range(len(targets)):
+        cdf = distribution(profile, level).cdf(middles)
+        right.append((cdf[level] if level < len(middles) else 1.0) - (cdf[level - 1] if level else 0.0))
+    return float(1 - np.mean(right))
