@@ -46,13 +46,34 @@ def command(profile: str, plot: Path | None, seed: int, json_file: str | None) -
     console.table("Cells after programming, and one read of them, in uS", names,
                   [[f"{row[name]:.4g}" for name in names] for row in rows])
     _print_numbers(document)
+    macro = macro_of(profile)
     if plot:
         from host_tools.plots.profile import figure
 
         figure(document).savefig(plot, dpi=110)
         console.say(f"picture: {plot}")
     console.emit_json({"profile": json.loads(document.to_json()), "levels": rows,
-                       "numbers": [asdict(one) for one in numbers(document.model_dump(exclude_none=True))]}, json_file)
+                       "numbers": [asdict(one) for one in numbers(document.model_dump(exclude_none=True))],
+                       **({"macro": macro} if macro else {})}, json_file)
+
+
+def macro_of(name: str) -> dict[str, Any] | None:
+    """The macro preset of the same name, printed with its evidence; None where there is none."""
+    from device_models import presets
+
+    if name not in presets.macro_names():
+        return None
+    preset = presets.load_macro(name)
+    say_wrapped(f"Macro {preset.name}: {preset.description} (--macro {preset.name})", indent=0)
+    values = preset.macro.model_dump(exclude={"schema_version"})
+    rows = []
+    for keys, evidence in preset.evidence.items():
+        value = ", ".join(str(values[key]) for key in keys.split(", "))
+        rows.append([keys, value, "ASSUMPTION" if evidence.assumption else "from the source",
+                     f"{evidence.note} [{evidence.source}]"])
+    console.table("Macro", ["key", "value", "", "evidence"], rows)
+    document: dict[str, Any] = json.loads(preset.model_dump_json())
+    return document
 
 
 def _print_numbers(document: DeviceProfile) -> None:

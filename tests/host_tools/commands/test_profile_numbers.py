@@ -77,6 +77,14 @@ def test_show_prints_and_draws(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "[2] ours" in err
 
 
+def test_the_macro_of_the_same_name_is_shown_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, result, err = run(capsys, "show", "weinstock-40nm")
+    assert (code, result["macro"]["macro"]["dac_bits"]) == (0, 2)
+    assert "Macro weinstock-40nm: A macro of the class" in err
+    assert "macro" not in run(capsys, "show", "ideal")[1]
+    assert [one["name"] for one in run(capsys, "list")[1]["macros"]] == presets.macro_names()
+
+
 def test_rows_of_a_level_are_those_of_the_closed_form() -> None:
     row = level_spreads(presets.load("charan-65nm"))[3]
     s = np.sqrt(np.log1p(0.25))
