@@ -24,6 +24,7 @@ class MeasuredCells:
     time_s: npt.NDArray[np.float64]
     g_uS: npt.NDArray[np.float64]
     temperature_C: npt.NDArray[np.float64] | None = None
+    said: tuple[str, ...] = ()  # a line for each file: what was recognised in it
 
     def __len__(self) -> int:
         return len(self.cell)

@@ -69,6 +69,7 @@ def _join(parts: list[MeasuredCells]) -> MeasuredCells:
         np.concatenate([part.cell for part in parts]), np.concatenate([part.level for part in parts]),
         np.concatenate([part.time_s for part in parts]), np.concatenate([part.g_uS for part in parts]),
         None if heat[0] is None else np.concatenate([values for values in heat if values is not None]),
+        tuple(line for part in parts for line in part.said),
     )
 
 

@@ -40,7 +40,7 @@ def readings(table: Table, told: Mapping, target: Target | None) -> MeasuredCell
         refuse_falling_times(table, clock, cell, heat)
     level = target_level(table, told, target)
     refuse_mixed_units(table, column, g_uS, level)
-    return MeasuredCells(where, cell, level, _time(table, told), g_uS, heat)
+    return MeasuredCells(where, cell, level, _time(table, told), g_uS, heat, (table.said,))
 
 
 def conductance(table: Table, told: Mapping) -> tuple[str, Floats]:

@@ -11,7 +11,6 @@ import pytest
 
 from device_models.errors import ProfileError
 from device_models.measured import read_bakes, read_cells
-from device_models.measured.table import read_table
 from tests.device_models.measured.files import ARRAYS, RELAXATION, array, bakes, measured, written
 
 TABLE = "cell,level,time_s,g_uS\n7,0,0,10\n8,1,0,20.5\n7,0,10,11\n8,1,10,21\n"
@@ -117,8 +116,10 @@ def test_what_the_caller_says_goes_before_the_mapping(tmp_path: Path) -> None:
 
 
 def test_table_says_what_it_recognised(tmp_path: Path) -> None:
-    said = read_table(written(tmp_path, TABLE.replace(",", ";"))).said
-    assert said.endswith("4 rows, semicolon-separated: cell, level, time [s], g [uS]")
+    path, other = written(tmp_path, TABLE.replace(",", ";")), written(tmp_path, TABLE, "other.csv")
+    first, second = read_cells([path, other]).said
+    assert first == f"{path}: 4 rows, semicolon-separated: cell, level, time [s], g [uS]"
+    assert "other.csv: 4 rows, comma-separated" in second
 
 
 def test_bakes_need_a_temperature(tmp_path: Path) -> None:
