@@ -18,6 +18,7 @@ COMMANDS = {
     "flash": ("host_tools.commands.flash", "Put runtime and bundle on a board (ssh) or in a folder."),
     "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
     "profile": ("host_tools.commands.profile", "Noise profiles: fit to cells, check against cells, show, compare."),
+    "array": ("host_tools.commands.array", "What each inaccuracy of an array costs, by pairing."),
     "wires": ("host_tools.commands.wires", "Wire resistance (IR drop): exact against fast."),
     "cost": ("host_tools.commands.cost", "Area, energy and time of a macro, and what the SRAM correction adds."),
     "program": ("host_tools.commands.program", "Write cells with verify, and make the outcome a profile."),
