@@ -18,28 +18,39 @@ def write(tmp_path, data):
     return path
 
 
-def test_the_packages_own_tables_load_and_say_where_each_number_comes_from():
-    assert names() == ["65nm"]
-    parts = Components.load("65nm")
+@pytest.mark.parametrize("name", ["40nm", "65nm"])
+def test_the_packages_own_tables_load_and_say_where_each_number_comes_from(name):
+    assert names() == ["40nm", "65nm"]
+    parts = Components.load(name)
+    assert parts.name == name
     assert len(dict(parts.numbers())) == 21
     for key, number in parts.numbers():
         assert number.evidence.source, key
         assert number.evidence.note, key
 
 
-def test_the_numbers_of_the_table_follow_from_what_their_notes_say():
-    value = {key: number.value for key, number in Components.load("65nm").numbers()}
-    assert value["rram_cell_um2"] == pytest.approx(48 * 0.065**2, rel=1e-3)
-    assert value["sram_array_share"] == pytest.approx(70 * 2**20 * 0.57 / 110e6, rel=2e-3)
-    assert value["sram_access_pJ_per_bit"] == pytest.approx(10 / 64 * 65 / 45, rel=2e-3)
-    assert value["adc_um2"] == pytest.approx(1500 * (65 / 32) ** 2, rel=1e-3)
-    assert value["adc_pJ"] == pytest.approx(3.1e-3 / 1.2e9 * 1e12 * 65 / 32, rel=2e-3)
-    core_um2 = 1270 * 256 / 0.28
-    assert value["line_driver_um2"] == pytest.approx(0.21 * core_um2 / 768 / 4, rel=1e-3)
-    assert value["other_share"] == pytest.approx(1 - 0.28 - 0.21 - 0.12)
-    assert value["accumulator_um2"] == pytest.approx(60 * (65 / 32) ** 2, rel=3e-3)
-    assert value["mac_um2"] == pytest.approx((6350 + 278) * (65 / 40) ** 2, rel=1e-3)
-    assert value["mac_pJ"] == pytest.approx((3.7 + 0.9) * 65 / 45, rel=2e-3)
+@pytest.mark.parametrize("node", [40, 65])
+def test_the_numbers_of_the_table_follow_from_what_their_notes_say(node):
+    value = {key: number.value for key, number in Components.load(f"{node}nm").numbers()}
+    core_um2 = 1270 * 256 / 0.28  # NeuRRAM, 130 nm
+    expected = {
+        "rram_cell_um2": 48 * (node / 1000) ** 2,
+        "sram_bit_um2": {40: 0.242, 65: 0.57}[node],
+        "sram_array_share": 70 * 2**20 * 0.57 / 110e6,
+        "sram_access_pJ_per_bit": 10 / 64 * node / 45,
+        "dac_um2": 240 * (node / 65) ** 2,
+        "dac_pJ": 0.0375 * node / 65,
+        "adc_um2": 1500 * (node / 32) ** 2,
+        "adc_pJ": 3.1e-3 / 1.2e9 * 1e12 * node / 32,
+        "line_driver_um2": 0.21 * core_um2 / 768 * (node / 130) ** 2,
+        "accumulator_um2": 60 * (node / 32) ** 2,
+        "accumulator_pJ": 0.021 * node / 32,
+        "mac_um2": (6350 + 278) * (node / 40) ** 2,
+        "mac_pJ": (3.7 + 0.9) * node / 45,
+        "other_share": 1 - 0.28 - 0.21 - 0.12,
+    }
+    for key, number in expected.items():
+        assert value[key] == pytest.approx(number, rel=4e-3), key
 
 
 def test_a_file_is_read_as_well(tmp_path):
@@ -77,5 +88,5 @@ def test_an_unknown_key_is_refused(tmp_path):
 
 
 def test_a_missing_file_names_the_tables_that_there_are(tmp_path):
-    with pytest.raises(ProfileError, match=r"no such file, and none of the package's own \(65nm\)$"):
+    with pytest.raises(ProfileError, match=r"no such file, and none of the package's own \(40nm, 65nm\)$"):
         Components.load(tmp_path / "7nm")
