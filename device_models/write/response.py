@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from device_models.pulse_response import PulseResponse, StepLaw
+from device_models.pulse_response import PulseResponse
 from device_models.write import random
 from device_models.write.broadening import Broadening
 from device_models.write.cells import StatisticalCells
@@ -37,8 +37,10 @@ class ResponseCells(StatisticalCells):
             step = step + law.cycle_sd * self._source.normal(random.CYCLE, cells, self._pulses)
         self._x[cells] = np.clip(self._x[cells] + step + relaxed / self._response.scale.uS_per_unit,
                                  *self._response.state_range)
+        self._u[cells] *= law.memory
         if law.fading_sd > 0:
-            self._u[cells] = _worn(law, self._u[cells], self._source.normal(random.PULSE, cells, self._pulses))
+            fresh = law.fading_sd * np.sqrt(1 - law.memory**2)
+            self._u[cells] += fresh * self._source.normal(random.PULSE, cells, self._pulses)
         self._reading_sd[cells] = law.reading_sd
         return self._write(where, self._conductance(cells))
 
@@ -53,7 +55,3 @@ class ResponseCells(StatisticalCells):
         g: Array = scale.zero_uS + scale.uS_per_unit * (self._x[cells] + self._u[cells])
         return g
 
-
-def _worn(law: StepLaw, u: Array, z: Array) -> Array:
-    worn: Array = law.memory * u + law.fading_sd * np.sqrt(1 - law.memory**2) * z
-    return worn

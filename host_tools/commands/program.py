@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from device_models.write.report import WriteReport
     from device_models.write.setup import Setup
 
-FILE = {"type": click.Path(path_type=Path), "callback": console.writable}
+FILE: Any = {"type": click.Path(path_type=Path), "callback": console.writable}
 
 
 @click.command(context_settings={"max_content_width": 110})
@@ -64,7 +64,7 @@ def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolera
                   reads=reads, passes=passes, wait_s=wait_s, step_V=step_mV / 1000, start_V=start_V, early_uS=early_uS,
                   timing=Timing(pulse_ns * 1e-9, read_ns * 1e-9), seed=seed, outside=outside)  # fmt: skip
     tolerances = [] if sweep is None else _numbers("--sweep", sweep)
-    _check_time(document, relax_s, outside)
+    _check_time(document, setup.kind, relax_s, outside)
     report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells, relax_s)
     trade = [_trade(replace(setup, tolerance_uS=tolerance), cells) for tolerance in tolerances]
     _show(setup, report, trade)
@@ -100,11 +100,13 @@ def _numbers(option: str, text: str) -> list[float]:
         raise HostError(f"{option}: {text!r}: {error}; expected numbers with commas between") from None
 
 
-def _check_time(document: DeviceProfile, relax_s: float, outside: bool) -> None:
+def _check_time(document: DeviceProfile, kind: str, relax_s: float, outside: bool) -> None:
     from device_models.validity import refuse_outside
 
     if not 0 <= relax_s < float("inf"):
         raise HostError(f"--relax-s: {relax_s:g} s is not >= 0")
+    if relax_s > 0 and kind == "filament":
+        raise HostError("--relax-s: filament cells have no relaxation: they would stay as they are")
     if relax_s > 0 and document.relaxation is None:
         raise HostError(f"--relax-s: profile {document.name} has no relaxation: its cells would stay as they are")
     if relax_s > 0:
