@@ -35,9 +35,9 @@ from host_tools.errors import HostError
 )
 @click.option(
     "--macro",
-    metavar="FILE",
+    metavar="NAME|FILE",
     type=click.Path(path_type=Path),
-    help="Macro as JSON [default: 128 x 128 pairs, 8-bit DAC and ADC].",
+    help="Macro: a preset, or JSON [default: 128 x 128 pairs, 8-bit DAC and ADC].",
 )
 @click.option(
     "--sram",

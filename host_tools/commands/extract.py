@@ -56,7 +56,7 @@ def command(measured: MeasuredFiles, errors: tuple[float, ...], times: tuple[flo
     if plot:
         from host_tools.plots.extract import figure
 
-        figure(found, cells.source).savefig(plot, dpi=130)
+        figure(found, cells.source).savefig(plot, dpi=100)
         console.say(f"picture: {plot}")
     console.emit_json({"source": cells.source, "times": [_json(t, answer) for t, answer in found.items()]}, json_file)
 

@@ -24,16 +24,16 @@ def figure(found: Mapping[float, Extraction], source: str) -> Figure:
         label = f"{time_s:g} s"
         errors = [100 * error for error in answer.least_error]
         left.plot(errors[1:], range(2, len(errors) + 1), line, marker=marker, ms=4, mfc="none", label=label)
-        mean = [row.mean_uS for row in answer.levels]
-        right.plot(mean, [row.sd_uS for row in answer.levels], line, marker=marker, ms=4, color="tab:red",
+        index = [row.level for row in answer.levels]
+        right.plot(index, [row.sd_uS for row in answer.levels], line, marker=marker, ms=4, color="tab:red",
                    label=f"{label}, sd")
-        right.plot(mean, [row.robust_sd_uS for row in answer.levels], line, marker=marker, ms=4, mfc="none",
+        right.plot(index, [row.robust_sd_uS for row in answer.levels], line, marker=marker, ms=4, mfc="none",
                    color="tab:blue", label=f"{label}, robust (IQR / 1.349)")
     for percent in (1, 5, 10):
         left.axvline(percent, color="0.8", lw=0.8, zorder=0)
     left.set(xscale="log", xlabel="cells read in a wrong bin in per cent", ylabel="levels that can be told apart")
     left.set_xlim(left=max(FEWEST_PERCENT, left.get_xlim()[0]))
-    right.set(xlabel="mean conductance of a level in uS", ylabel="standard deviation of its cells in uS", yscale="log")
+    right.set(xlabel="target level", ylabel="standard deviation of its cells in uS", yscale="log")
     left.xaxis.set_major_formatter("{x:g}")
     right.yaxis.set_major_formatter("{x:g}")
     right.yaxis.set_minor_formatter("{x:g}")
