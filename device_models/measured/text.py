@@ -7,7 +7,7 @@ from pathlib import Path
 
 from device_models.errors import ProfileError
 
-MAX_BYTES = 1 << 30  # of text; the readings of 10 million cells at one time
+MAX_BYTES = 1 << 29  # of text, some 7 million rows; reading takes about four times as much memory
 MAX_EXPANSION = 200  # gzip packs tables of measured numbers 3 to 20 times
 SMALL = 1 << 24  # text below this may expand as it likes
 
