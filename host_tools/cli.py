@@ -22,6 +22,7 @@ COMMANDS = {
     "wires": ("host_tools.commands.wires", "Wire resistance (IR drop): exact against fast."),
     "cost": ("host_tools.commands.cost", "Area, energy and time of a macro, and what the SRAM correction adds."),
     "program": ("host_tools.commands.program", "Write cells with verify, and make the outcome a profile."),
+    "filament": ("host_tools.commands.filament", "Ask the physical model of a cell: loops, spread, pulses."),
     "demo": ("host_tools.commands.demo", "The whole way in one go, on an embedded data set."),
 }
 

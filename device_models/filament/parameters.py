@@ -46,16 +46,16 @@ class FilamentParameters:
         8.0, "W/(m K)", "thermal conductivity of the filament",
         "ours, between HfO2 (about 0.5, DipeshNiraula/RRAM-COMSOL-Model) and metal")
     lateral_W_per_K: float = _number(
-        5e-9, "W/K", "heat conductance from the filament sideways into the oxide",
-        "ours: 2 pi k t / ln(R/r) with k = 0.5 W/(m K) and R/r = 20 is 5e-9")
+        6.8e-9, "W/K", "heat conductance from the filament sideways into the oxide",
+        "ours: 2 pi k t / ln(R/r) with k = 0.5 W/(m K) and R/r = 10 is 6.8e-9")
     ambient_K: float = _number(300.0, "K", "temperature of electrodes and oxide", "room temperature", assumption=False)
     series_ohm: float = _number(0.0, "ohm", "wires and contacts in series", "ours: none", low=-1.0)
     threshold_V: float = _number(0.5, "V", "threshold of the series transistor", "ours: it is not published")
     transistor_A_per_V2: float = _number(
         2.5e-4, "A/V^2", "beta of the series transistor, I_sat = beta (V_G - V_T)^2 / 2",
         "ours: gate 0.8 to 1.5 V limits at 11 to 125 uA, which gives Milo IRPS 2021's 50 to 225 uS")
-    defect_nm: float = _number(0.5, "nm", "diameter of one defect; a filament holds (phi / this)^2", _STATISTICS)
-    cycle_barrier_eV: float = _number(0.3, "eV", "deviation of one defect's barrier from pulse to pulse", _STATISTICS,
+    defect_nm: float = _number(0.8, "nm", "diameter of one defect; a filament holds (phi / this)^2", _STATISTICS)
+    cycle_barrier_eV: float = _number(0.15, "eV", "deviation of one defect's barrier from pulse to pulse", _STATISTICS,
                                       low=-1.0)
     device_barrier_eV: float = _number(0.02, "eV", "deviation of the barrier from cell to cell", _STATISTICS, low=-1.0)
     device_threshold_V: float = _number(0.01, "V", "deviation of the transistor's threshold from cell to cell",
