@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,12 +63,14 @@ def _fit(traces: Sequence[Array], degree: int) -> _Fit:
     def cost(p: Array) -> float:
         return _predict(scaled, (p[: degree + 1] * typical).tolist(), _Noise.of(p[degree + 1 :]))[0]
 
+    def search(start: Array, iterations: int) -> Any:
+        bounds = [(None, None)] * (degree + 1) + [(_NONE, 9.0)] * 2 + [(-3.0, 6.0)]
+        return minimize(cost, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": iterations})
+
     drift = np.zeros(degree + 1)
     drift[0] = np.sign(sum(run[-1] - run[0] for run in scaled))
-    searches = [minimize(cost, np.concatenate([drift, noise]), method="L-BFGS-B",
-                         bounds=[(None, None)] * (degree + 1) + [(_NONE, 9.0)] * 2 + [(-3.0, 6.0)],
-                         options={"maxiter": 300}) for noise in _STARTS]
-    best = min(searches, key=lambda search: float(search.fun))
+    tried = [search(np.concatenate([drift, noise]), _TRIAL) for noise in _STARTS]
+    best = search(min(tried, key=lambda found: float(found.fun)).x, 300)
     step, noise = best.x[: degree + 1] * typical, _Noise.of(best.x[degree + 1 :])
     sd = half * float(np.sqrt(_predict(scaled, step.tolist(), noise)[1]))
     polynomial = np.polynomial.Polynomial(step * half)(np.polynomial.Polynomial([-middle / half, 1 / half]))
@@ -77,6 +80,7 @@ def _fit(traces: Sequence[Array], degree: int) -> _Fit:
     return _Fit(law, 2 * float(best.fun) + (degree + 5) * log(pulses))
 
 
+_TRIAL = 6  # iterations from each start, before the best one goes on
 _NONE = -9.0  # log ratio of variances at which a noise counts as absent
 _STARTS = ((0.0, 0.0, 1.0), (-4.0, 2.0, 2.0), (3.0, -3.0, 0.0))  # of the search, each as _Noise.of takes it
 
