@@ -29,6 +29,7 @@ def table(tmp_path: Path) -> Path:
     lines = ["addr,time_s,g_uS"]
     for time_s, sd in ((0, 5), (100, 15)):
         lines += [f"{5 * i + k},{time_s},{100 + 20 * k + sd * z[i]:.6f}" for i in range(PER_LEVEL) for k in range(5)]
+    lines += [f"{k},100,{900 + k}" for k in range(5)]  # read again at the same time: only the first reading counts
     path = tmp_path / "cells.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
