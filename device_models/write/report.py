@@ -57,6 +57,11 @@ class WriteReport:
         return float(np.sqrt(np.mean([level.sd_uS**2 for level in self.levels])))
 
     @property
+    def relaxed_sd_uS(self) -> float | None:
+        """The same after the time left alone; None where there was none."""
+        return None if self.relaxed_uS is None else float(np.sqrt(np.mean(self.relaxed_uS.std(axis=1) ** 2)))
+
+    @property
     def failed_percent(self) -> float:
         """Share of all cells whose last verify read was not within the tolerance."""
         return float(np.mean([level.failed_percent for level in self.levels]))

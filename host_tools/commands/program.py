@@ -66,7 +66,7 @@ def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolera
     tolerances = [] if sweep is None else _numbers("--sweep", sweep)
     _check_time(document, setup.kind, relax_s, outside)
     report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells, relax_s)
-    trade = [_trade(replace(setup, tolerance_uS=tolerance), cells) for tolerance in tolerances]
+    trade = [_trade(replace(setup, tolerance_uS=tolerance), cells, relax_s) for tolerance in tolerances]
     _show(setup, report, trade)
     written = _outcome(setup, report, document)
     if output is not None:
@@ -76,7 +76,8 @@ def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolera
         _draw(setup, report, trade, cells, plot)
     console.emit_json({"profile": document.name, "algorithm": algorithm, "model": setup.kind, "seed": seed,
                        "tolerance_uS": setup.allowed_uS, "cells": cells, "relax_s": relax_s,
-                       "levels": [asdict(row) for row in report.levels], "sd_uS": report.sd_uS, "pulses": report.pulses,
+                       "levels": [asdict(row) for row in report.levels], "sd_uS": report.sd_uS,
+                       "relaxed_sd_uS": report.relaxed_sd_uS, "pulses": report.pulses,
                        "energy_pJ": report.energy_pJ, "failed_percent": report.failed_percent,
                        "sweep": trade}, json_file)  # fmt: skip
 
@@ -113,12 +114,12 @@ def _check_time(document: DeviceProfile, kind: str, relax_s: float, outside: boo
         refuse_outside(document, time_s=relax_s, outside=outside)
 
 
-def _trade(setup: Setup, cells: int) -> dict[str, Any]:
+def _trade(setup: Setup, cells: int, relax_s: float) -> dict[str, Any]:
     from device_models.write.report import write_levels
 
-    report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells)
-    return {"tolerance_uS": setup.allowed_uS, "sd_uS": report.sd_uS, "pulses": report.pulses,
-            "time_us": sum(row.time_us for row in report.levels) / len(report.levels),
+    report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells, relax_s)
+    return {"tolerance_uS": setup.allowed_uS, "sd_uS": report.sd_uS, "relaxed_sd_uS": report.relaxed_sd_uS,
+            "pulses": report.pulses, "time_us": sum(row.time_us for row in report.levels) / len(report.levels),
             "energy_pJ": report.energy_pJ, "failed_percent": report.failed_percent}  # fmt: skip
 
 
@@ -139,26 +140,33 @@ def _show(setup: Setup, report: WriteReport, trade: list[dict[str, Any]]) -> Non
     own = _own_deviation(setup)
     head = ["target uS", "mean uS", "sd uS", "profile sd", "pulses", "most", "time us", "energy pJ", "failed %"]
     relaxed = ["mean then", "sd then"] if report.relaxed_uS is not None else []
-    rows = [[f"{r.target_uS:.4g}", f"{r.mean_uS:.4g}", f"{r.sd_uS:.3g}", own.get(r.target_uS, "-"),
+    beside = {g: f"{sd:.3g}" for g, sd in own.items()}
+    rows = [[f"{r.target_uS:.4g}", f"{r.mean_uS:.4g}", f"{r.sd_uS:.3g}", beside.get(r.target_uS, "-"),
              f"{r.pulses_mean:.3g}", str(r.pulses_max), f"{r.time_us:.3g}",
              "-" if r.energy_pJ is None else f"{r.energy_pJ:.3g}", f"{r.failed_percent:.3g}",
              *([f"{r.relaxed_mean_uS:.4g}", f"{r.relaxed_sd_uS:.3g}"] if relaxed else [])] for r in report.levels]
     title = (f"{setup.algorithm} on {setup.kind} cells of {setup.profile.name}, tolerance {setup.allowed_uS:.3g} uS, "
              f"{report.written_uS.shape[1]} cells a level" + (f"; then: after {report.relax_s:g} s" if relaxed else ""))
     console.table(title, head + relaxed, rows)
+    apart = [row.sd_uS - own[row.target_uS] for row in report.levels if row.target_uS in own]
+    if len(apart) == len(report.levels):
+        rms = (sum(value**2 for value in apart) / len(apart)) ** 0.5
+        worst = max(map(abs, apart))
+        console.say(f"sd against the profile's own: {rms:.2g} uS (rms), at most {worst:.2g} uS on a level")
     if setup.kind == "gate":
         console.say("The gate cells' parameters are ours, four of them fitted to milo-hfo2 (docs/programming.md).")
     if trade:
-        console.table("Spread against cost", ["tolerance uS", "sd uS", "pulses", "time us", "failed %"],
+        console.table("Spread against cost", ["tolerance uS", "sd uS", "pulses", "time us", "failed %", *relaxed[1:]],
                       [[f"{row['tolerance_uS']:g}", f"{row['sd_uS']:.3g}", f"{row['pulses']:.3g}",
-                        f"{row['time_us']:.3g}", f"{row['failed_percent']:.3g}"] for row in trade])
+                        f"{row['time_us']:.3g}", f"{row['failed_percent']:.3g}",
+                        *([f"{row['relaxed_sd_uS']:.3g}"] if relaxed else [])] for row in trade])
 
 
-def _own_deviation(setup: Setup) -> dict[float, str]:
+def _own_deviation(setup: Setup) -> dict[float, float]:
     from device_models.compile import programming_distribution
 
     levels = enumerate(setup.profile.levels.conductance_uS)
-    return {g: f"{programming_distribution(setup.profile, i).var ** 0.5:.3g}" for i, g in levels}
+    return {g: programming_distribution(setup.profile, i).var ** 0.5 for i, g in levels}
 
 
 def _draw(setup: Setup, report: WriteReport, trade: list[dict[str, Any]], cells: int, path: Path) -> None:

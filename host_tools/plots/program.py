@@ -58,6 +58,9 @@ def _levels(axes: Axes, levels: Array, before: Array | None, written: Array, rel
             axes.plot(np.sort(row), 100 * share, style, color=colour, linewidth=1.1, label=label if i == 0 else None)
     for level in levels:
         axes.axvline(float(level), color="0.85", linewidth=0.8, zorder=0)
+    last = written if relaxed is None else relaxed
+    low, high = min(np.quantile(last[0], 0.002), levels[0]), max(np.quantile(last[-1], 0.998), levels[-1])
+    axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))  # the few far off squeeze the others
     axes.set_xlabel("conductance (uS); grey lines: targets")
     axes.set_ylabel("cells at or below (%)")
     axes.set_ylim(0, 100)
@@ -67,7 +70,12 @@ def _levels(axes: Axes, levels: Array, before: Array | None, written: Array, rel
 def _trade(axes: Axes, trade: list[dict[str, Any]]) -> None:
     rows = sorted(trade, key=lambda row: float(row["tolerance_uS"]))
     tolerance = [row["tolerance_uS"] for row in rows]
-    sigma = axes.loglog(tolerance, [row["sd_uS"] for row in rows], "o-", color="black", markersize=5)
+    lines = axes.loglog(tolerance, [row["sd_uS"] for row in rows], "o-", color="black", markersize=5)
+    names, shown = ["sd (left)"], ["sd_uS"]
+    if rows[0].get("relaxed_sd_uS") is not None:
+        lines += axes.loglog(tolerance, [row["relaxed_sd_uS"] for row in rows], "^:", color="tab:red", markersize=5)
+        names.append("sd, relaxed (left)")
+        shown.append("relaxed_sd_uS")
     axes.set_xlabel("tolerance (uS)")
     axes.set_ylabel("sd of the written cells (uS)")
     cost = axes.twinx()
@@ -75,9 +83,18 @@ def _trade(axes: Axes, trade: list[dict[str, Any]]) -> None:
     cost.set_ylabel("mean pulses of a cell")
     axes.set_xticks(tolerance, [f"{value:g}" for value in tolerance])
     axes.minorticks_off()
-    for each, key in ((axes, "sd_uS"), (cost, "pulses")):
-        values = sorted({float(f"{row[key]:.2g}") for row in rows})
+    for each, keys in ((axes, shown), (cost, ["pulses"])):
+        values = _apart(sorted({float(f"{row[key]:.2g}") for row in rows for key in keys}))
         each.set_yticks(values, [f"{value:g}" for value in values])
         each.minorticks_off()
-    axes.legend([*sigma, *pulses], ["sd (left)", "pulses (right)"], fontsize=8, loc="lower left", bbox_to_anchor=(0, 1),
-                ncols=2, frameon=False)
+    axes.legend([*lines, *pulses], [*names, "pulses (right)"], fontsize=8, loc="lower left", bbox_to_anchor=(0, 1),
+                ncols=3, frameon=False, columnspacing=1)
+
+
+def _apart(values: list[float]) -> list[float]:
+    """Tick values that do not write over one another on a logarithmic axis."""
+    kept = values[:1]
+    for value in values[1:]:
+        if value > kept[-1] * (values[-1] / values[0]) ** 0.06:
+            kept.append(value)
+    return kept
