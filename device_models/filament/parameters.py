@@ -22,7 +22,7 @@ def _number(default: float, unit: str, what: str, source: str, *, assumption: bo
                                             "low": low})
 
 
-_OURS = "ours, chosen so that the DC loop sets near 1 V and V_C lies near 0.4 V, as Ielmini 2011 reports for HfOx"
+_OURS = "ours, so that a loop at 1 V/s sets near 0.8 V and V_c is 0.4 V, as quoted for HfOx after Ielmini 2011"
 _STATISTICS = "ours; the law is Ambrogio 2014's (few defects: large spread), the size is not taken from a figure"
 
 

@@ -63,7 +63,7 @@ class Universal:
 def universal(measured: Sequence[Loop]) -> Universal:
     """Fit V_c to the median LRS of loops with several compliances; the law wants slope -1 and deviation 0.
 
-    The law: Ielmini, IEEE TED 58, 4309 (2011), Fig. 1 and section II.
+    The law: Ielmini, IEEE TED 58, 4309 (2011).
     """
     limits = np.array([loop.limit_A for loop in measured])
     ohm = np.array([1e6 / np.median(loop.lrs_uS) for loop in measured])

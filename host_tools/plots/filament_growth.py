@@ -30,7 +30,8 @@ def figure(compared: Sequence[Growth]) -> Figure:
     worst = max(one.worst_percent for one in compared)
     above.set(xscale="log", yscale="log", ylabel="conductance in uS",
               title=f"A pulse agrees with SciPy's ODE solver within {worst:.2f} %")
-    above.legend(fontsize=7, ncols=2)
+    above.set_ylim(bottom=0.1)  # room for the legend
+    above.legend(fontsize=7, ncols=2, loc="lower left")
     below.set(yscale="log", xlabel="time in the pulse in s", ylabel="deviation in %")
     for axes in (above, below):
         axes.grid(alpha=0.3)

@@ -35,7 +35,7 @@ def figure(rows: Sequence[dict[str, float]], slope: float) -> Figure:
              title=f"After SET sigma(G) / G falls as G^{slope:.2f}")
     right.set(xscale="log", yscale="log", xlabel="median conductance in uS", ylabel="sigma of log10 R",
               title=_finding(rows))
-    right.title.set_fontsize(10)
+    right.title.set_fontsize(9)
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)

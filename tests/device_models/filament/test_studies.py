@@ -12,7 +12,7 @@ CELL = FilamentParameters()
 def test_r_lrs_is_v_c_over_i_c_over_two_decades():
     law = studies.universal(studies.loops(CELL, np.geomspace(5e-6, 500e-6, 5), 32, seed=1))
     assert law.slope == pytest.approx(-1, abs=0.05)
-    assert 0.35 < law.critical_V < 0.45  # Ielmini 2011: about 0.4 V in HfOx
+    assert 0.35 < law.critical_V < 0.45  # about 0.4 V is quoted for HfOx, after Ielmini 2011
     assert law.worst_percent < 15
 
 
