@@ -32,6 +32,7 @@ MEANING = {
 }
 KINDS: tuple[Kind, ...] = ("plain", "robust")
 IQR_OF_NORMAL = 1.3489795003921634
+_DRAWN_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,11 @@ def level_cells(level: npt.NDArray[Any], g_uS: npt.NDArray[Any], index: Ints) ->
 
 def spreads(cells: list[Array], rng: np.random.Generator, samples: int) -> list[Spread]:
     """Every convention, plain and robust, of cells per level, with bootstrap over cells (`samples` >= 1)."""
+    drawn = [_resampled(g, rng, samples) for g in cells]
     found = []
-    drawn = [g[rng.integers(len(g), size=(samples, len(g)))] for g in cells]
     for kind in KINDS:
-        own = conventions(_stacked(cells, kind))
-        other = conventions(_stacked(drawn, kind))
+        own = conventions(_stacked([statistics(g, kind) for g in cells]))
+        other = conventions(_stacked([by_kind[kind] for by_kind in drawn]))
         for name, row in own.items():
             medians, rms = (f(other[name], axis=-1) for f in (np.median, _rms))
             found.append(Spread(name, kind, tuple(row.tolist()), float(np.median(row)), float(medians.std()),
@@ -108,9 +109,19 @@ def spreads(cells: list[Array], rng: np.random.Generator, samples: int) -> list[
     return found
 
 
-def _stacked(cells: list[Array], kind: Kind) -> LevelStatistics:
-    columns = zip(*(statistics(g, kind) for g in cells), strict=True)
-    return LevelStatistics(*(np.stack(column, axis=-1) for column in columns))
+def _resampled(g_uS: Array, rng: np.random.Generator, samples: int) -> dict[Kind, Any]:
+    """`statistics` [samples] of as many cells drawn anew with replacement, a few samples at a time: memory is small."""
+    at_once = max(1, _DRAWN_AT_ONCE // len(g_uS))
+    parts: dict[Kind, list[Any]] = {kind: [] for kind in KINDS}
+    for first in range(0, samples, at_once):
+        some = g_uS[rng.integers(len(g_uS), size=(min(at_once, samples - first), len(g_uS)))]
+        for kind in KINDS:
+            parts[kind].append(statistics(some, kind))
+    return {kind: tuple(np.concatenate(rows) for rows in zip(*found, strict=True)) for kind, found in parts.items()}
+
+
+def _stacked(levels: list[Any]) -> LevelStatistics:
+    return LevelStatistics(*(np.stack(column, axis=-1) for column in zip(*levels, strict=True)))
 
 
 def _rms(row: Array, axis: int = -1) -> Any:

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from device_models.errors import ProfileError
 from device_models.extract import LevelCounts, most_levels, most_levels_worst, separations, wrong_shares
 from device_models.extract.counts import Array, Ints
+from device_models.extract.separate import pair_costs
 
 PER_LEVEL = 2000
 
@@ -125,3 +126,13 @@ def test_what_cannot_be_told_apart_is_refused_in_one_line() -> None:
 def test_levels_in_the_wrong_order_are_not_told_apart() -> None:
     level, g = normal_cells(3, 10.0, 1.0)
     assert separations(LevelCounts.of(2 - level, g))[-1].count == 1
+
+
+def test_a_boundary_in_a_gap_lies_in_its_middle() -> None:
+    """Cells of a level that is not chosen lie in the gap, so that many boundaries are as good."""
+    ends, between = np.linspace(-1, 1, 50), np.linspace(20, 90, 50)
+    level, g = np.repeat([0, 1, 2], 50), np.concatenate([10 + ends, between, 100 + ends])
+    pair = LevelCounts.of(level, g)
+    cost, cut = pair_costs(pair)
+    assert cost[0, 2] == pytest.approx(0)
+    assert pair.boundaries_uS[cut[0, 2]] == pytest.approx(55, abs=2)

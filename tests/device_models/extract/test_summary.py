@@ -78,6 +78,15 @@ def test_the_whole_answer_for_normal_levels() -> None:
         answer.spread("variance")
 
 
+def test_what_is_held_out_is_not_flattered_by_the_choice() -> None:
+    chance = np.random.Generator(np.random.Philox(key=3))
+    level = np.repeat(np.arange(12), 40)
+    g = 100 + 10 * level + 10 * chance.normal(size=len(level))
+    told = extract(level, g, errors=(0.1, 0.3), samples=2).told
+    for one in told:
+        assert one.held_out > one.choice.error + 0.02
+
+
 def first_readings(path: Path, divisor: int) -> tuple[Ints, Array]:
     with gzip.open(path, "rt") as lines:
         rows = np.array([[float(line.split("\t")[i]) for i in (0, 3, 6)] for line in lines])
