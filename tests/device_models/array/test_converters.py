@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_models.array.array import Array
+from device_models.array.converter_errors import ADC_ERROR, DAC_ERROR, gain_and_offset
 from device_models.array.converters import Adc, Dac, highest_dac_code
 from device_models.array.effects import Effects
+from device_models.compile import compile_profile
 from device_models.macro import MacroConfig
 from tests.device_models.array.setup import error, matrix, profile, vectors
 
@@ -87,6 +89,18 @@ def test_errors_of_converters_have_the_stated_size_and_stay_with_the_converter()
     assert abs(np.corrcoef(gains[0], gains[2])[0, 1]) < 0.2  # another tile has others
     assert gains.std() == pytest.approx(0.1, rel=0.1)
     assert gains.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_gain_and_offset_of_a_converter_are_independent() -> None:
+    compiled = compile_profile(profile())
+    gain, offset = gain_and_offset(4000, 0.1, 2.0, compiled, seed=3, layer=0, purpose=ADC_ERROR)
+    assert gain is not None and offset is not None
+    assert abs(np.corrcoef(gain, offset)[0, 1]) < 5 / np.sqrt(4000)
+    assert gain_and_offset(3, 0.0, 0.0, compiled, 3, 0, ADC_ERROR) == (None, None)
+    others = [gain_and_offset(4000, 0.1, 0.0, compiled, *name)[0] for name in (
+        (3, 0, DAC_ERROR), (3, 1, ADC_ERROR), (4, 0, ADC_ERROR))]
+    for other in others:
+        assert other is not None and abs(np.corrcoef(gain, other)[0, 1]) < 5 / np.sqrt(4000)
 
 
 def test_offset_errors_are_in_codes() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -59,6 +61,19 @@ def test_the_variance_is_the_sum_over_cells() -> None:
     variance = x[0] ** 2 @ np.sum((0.5 + 0.05 * made.cells.g_uS) ** 2, axis=0) * made.cells.targets.weight_per_uS**2
     found = np.concatenate([made.multiply(np.repeat(x, 500, axis=0), read) for read in range(READS // 500)])
     np.testing.assert_allclose(found.var(axis=0) / variance, 1, atol=5 * np.sqrt(2 / READS))
+
+
+@pytest.mark.parametrize("noise", ["exact", "factorised"])
+@pytest.mark.parametrize("pairing", MACROS)
+def test_fine_converters_leave_the_noise_as_it_is(pairing: str, noise: NoiseKind) -> None:
+    """The array works in codes of DAC and ADC: their units must not show."""
+    x = np.repeat(vectors(1, 30), 500, axis=0)
+    macro = MACROS[pairing].model_copy(update={"adc_bits": 16})
+    effects = Effects.only("levels", "programming", "read_noise")
+    plain, fine = (Array.program(matrix(30, 6), NOISY, macro, clip=1.0, seed=2, noise=noise, sample=3 * x, effects=e)
+                   for e in (effects, replace(effects, dac=True, adc=True)))
+    noises = [np.concatenate([a.multiply(x, read) for read in range(4)]) for a in (plain, fine)]
+    np.testing.assert_allclose(noises[1].std(axis=0) / noises[0].std(axis=0), 1, atol=0.02)  # the draws are the same
 
 
 def test_no_noise_in_the_profile_is_no_noise() -> None:
