@@ -72,3 +72,5 @@ def test_every_tile_has_reference_cells_of_its_own() -> None:
     assert abs(cells.reference_uS.std() / 3.0 - 1) < 0.2
     between = np.corrcoef(cells.reference_uS[:, 0])[np.triu_indices(4, 1)]
     assert np.abs(between).max() < 0.6  # 6 coefficients of 40 cells each: 0.16 expected
+    first = (cells.g_uS - cells.targets.target_uS).ravel()[:160]
+    assert abs(np.corrcoef(first, cells.reference_uS.ravel() - 30.0)[0, 1]) < 0.4  # draws of their own
