@@ -4,8 +4,8 @@
     cells.apply(Pulse("set", 1.2, gate_V=0.9, width_s=1e-6), where)
 
 That the gate limits the current, and the current the filament (R_LRS = V_c / I_C, so G rises with the gate), is the
-published behaviour: D. Ielmini, TED 58 (2011) 4309; V. Milo et al., TED 68 (2021) 3832, Fig. 2 (gradual with the gate,
-abrupt with the top electrode at about 0.9 V). The curve and the spreads below are ours.
+published behaviour: D. Ielmini, TED 58 (2011) 4309; V. Milo et al., TED 2021 (10.1109/TED.2021.3089995), Fig. 2
+(gradual with the gate, abrupt with the top electrode at about 0.9 V). The curve and the spreads below are ours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ramps with verify: ISPVA raises the top electrode, IGVVA the gate, step by step until the cell is where it should be.
 
 Both begin at the high-resistance state (a RESET is the first pulse), read after every SET pulse and stop at the first
-read that reaches the target minus `early_uS`. Published: E. Perez et al., EDL 38 (2017) (ISPVA); V. Milo et al., IRPS
-2021 and TED 68 (2021) 3832: ISPVA steps the top electrode by 100 mV at a fixed gate, IGVVA the gate at a top electrode
+read that reaches the target minus `early_uS`. Published: V. Milo et al., IRPS 2021 and TED 2021
+(10.1109/TED.2021.3089995): ISPVA steps the top electrode by 100 mV at a fixed gate, IGVVA the gate at a top electrode
 of 1.2 V, by 100 mV (IGVVA-100) or 10 mV (IGVVA-10). The sweeps' ends are our reading of "121 pulses" (IGVVA-10: 1.2 V)
 and "16 pulses" (ISPVA: 1.5 V).
 """

@@ -8,6 +8,7 @@ import numpy as np
 
 from device_models.measured import MeasuredCells, read_cells
 from device_models.profile import DeviceProfile
+from device_models.write.port import Array
 from tests.device_models.documents import EVIDENCE, HEAD, document
 
 COLUMNS = ["addr", "time", "r", "g", "gi", "range", "timept"]
@@ -33,16 +34,22 @@ def technology_a(data: Path) -> MeasuredCells:
     return read_cells([file], columns=COLUMNS, target="addr % 32", units=UNITS)
 
 
-def from_cells(cells: MeasuredCells) -> DeviceProfile:
-    """A profile that holds the quantiles of `cells` of technology A, at 0 s and later."""
+def technology_b(data: Path) -> MeasuredCells:
+    """The measured array B, its 10k file: the same addresses, levels to 128 uS."""
+    file = data / "rram/relaxation/techB/relaxdata_10k.min.tsv.gz"
+    return read_cells([file], columns=COLUMNS, target="addr % 32", units=UNITS)
+
+
+def from_cells(cells: MeasuredCells, targets_uS: Array = TARGETS_uS) -> DeviceProfile:
+    """A profile that holds the quantiles of `cells` at 0 s and later."""
 
     def spread(time_s: float) -> dict[str, object]:
         rows = [np.quantile(cells.g_uS[(cells.level == i) & (cells.time_s == time_s)], _P) - target
-                for i, target in enumerate(TARGETS_uS)]
+                for i, target in enumerate(targets_uS)]
         return {"distribution": "quantiles", "reference": "absolute_uS", "probability": _P,
                 "deviation": [row.tolist() for row in rows], "evidence": EVIDENCE}
 
     aged = [{"time_s": float(t), "spread": spread(t)} for t in np.unique(cells.time_s) if t > 0]
     return DeviceProfile.from_dict({
-        **HEAD, "levels": {"conductance_uS": TARGETS_uS.tolist(), "evidence": EVIDENCE}, "programming": spread(0.0),
+        **HEAD, "levels": {"conductance_uS": targets_uS.tolist(), "evidence": EVIDENCE}, "programming": spread(0.0),
         "relaxation": {"aged": aged, "evidence": EVIDENCE}})
