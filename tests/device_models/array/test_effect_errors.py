@@ -11,7 +11,7 @@ from device_models.array.effect_errors import Setting, absent, effect_error, eff
 from device_models.array.effects import Effects
 from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
-from tests.device_models.array.setup import matrix, profile, vectors
+from tests.device_models.array.setup import NORMAL, matrix, profile, vectors
 from tests.device_models.documents import EVIDENCE
 
 SETTING = Setting(matrix(128, 96), vectors(64, 128), 1.0, profile(1.0, 0.5), MacroConfig())
@@ -63,6 +63,22 @@ def test_what_is_not_there_says_why() -> None:
     wearing = replace(SETTING, profile=profile(read_disturb={"relative_change_per_read": -1e-3, "evidence": EVIDENCE}))
     assert absent(wearing, "disturb") == "before the first read"
     assert rms(replace(wearing, reads=100), "disturb") == pytest.approx(1 - 0.999**100, rel=1e-3)
+
+
+def test_drift_adds_what_the_spread_grows_by() -> None:
+    """Normal spread of 1 uS, later 3 uS; every cell keeps its rank, so each deviation grows by twice what it was."""
+    later = {"aged": [{"time_s": 1e4, "spread": NORMAL | {"sigma": 3.0}}], "evidence": EVIDENCE}
+    ageing = replace(SETTING, profile=profile(1.0, relaxation=later))
+    assert absent(ageing, "drift") == "at time 0"
+    aged = replace(ageing, time_s=1e4)
+    assert rms(aged, "drift") == pytest.approx(2 * rms(ageing, "programming"), rel=0.05)
+    assert rms(aged, "programming") == rms(ageing, "programming")
+
+
+def test_converter_errors_are_what_they_add_to_exact_converters() -> None:
+    """A gain that is off by 5 % in a column is an error of 5 %."""
+    macro = MacroConfig(rows=128, adc_bits=14, adc_gain_sigma=0.05)
+    assert rms(replace(SETTING, macro=macro, chips=5), "converter_errors") == pytest.approx(0.05, rel=0.15)
 
 
 def test_bit_slices_take_the_bits_that_the_levels_give() -> None:
