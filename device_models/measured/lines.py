@@ -45,7 +45,7 @@ class Lines:
 def split_line(line: str, delimiter: str) -> list[str]:
     """The fields of one line, quotes and spaces around them taken off."""
     try:
-        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter), [])]
+        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
     except csv.Error:
         return [field.strip() for field in line.split(delimiter)]
 

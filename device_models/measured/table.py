@@ -157,10 +157,11 @@ def _values(path: Path, lines: Lines, skipped: int, names: list[str]) -> dict[st
     """The columns by pandas' C parser; columns with anything but numbers come as text."""
     import pandas as pd
 
+    exact = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}  # 3 is exact without
     try:
         frame = pd.read_csv(io.BytesIO(lines.body(skipped)), sep=lines.delimiter, header=None, names=names,
                             index_col=False, skipinitialspace=True, keep_default_na=False, na_values=[],
-                            low_memory=False)
+                            low_memory=False, **exact)
     except (ValueError, OverflowError) as error:  # pandas' ParserError is a ValueError
         raise ProfileError(f"{path}: not a table: {str(error).splitlines()[0]}") from None
     if len(frame) != len(lines.number) - skipped:

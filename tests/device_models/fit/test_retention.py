@@ -26,7 +26,7 @@ def baked(change: dict[float, tuple[Floats, Floats]], time_s: float = 5000.0) ->
     parts = [(np.concatenate([before, after]), np.full(2 * N, heat)) for heat, (before, after) in change.items()]
     cell = np.tile(np.arange(N), 2 * len(parts))
     time = np.tile(np.repeat([0.0, time_s], N), len(parts))
-    return MeasuredCells("test", cell, cell % 2, time, np.concatenate([g for g, _ in parts]),
+    return MeasuredCells("test", cell, cell // 2 % 2, time, np.concatenate([g for g, _ in parts]),
                          np.concatenate([heat for _, heat in parts]))
 
 
@@ -94,10 +94,10 @@ def test_statistics_are_those_of_the_pairs() -> None:
     order = rng.permutation(len(cells))
     order = order[~((cells.cell[order] == 10) & (cells.time_s[order] > 0))]
     one, = bake_statistics(cells.where(order))
-    assert (one.temperature_C, one.time_s, one.level.tolist(), one.n_cells.tolist()) == (85, 3600, [0, 1], [1999, 2000])
+    assert (one.temperature_C, one.time_s, one.level.tolist(), one.n_cells.tolist()) == (85, 3600, [0, 1], [2000, 1999])
     kept = np.arange(N) != 10
     for level in (0, 1):
-        rows = kept & (np.arange(N) % 2 == level)
+        rows = kept & (np.arange(N) // 2 % 2 == level)
         change = after[rows] - before[rows]
         assert one.mean_shift_uS[level] == pytest.approx(change.mean())
         assert one.sd_uS[level] == pytest.approx(change.std(ddof=1))

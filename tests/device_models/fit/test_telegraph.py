@@ -72,6 +72,16 @@ def test_a_telegraph_signal_is_found_with_its_values(amplitude: float, dwell: tu
     assert np.median(found.variance_uS2) == pytest.approx(share_high * (1 - share_high) * amplitude**2, rel=0.08)
 
 
+def test_which_state_is_called_low_does_not_depend_on_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = generator(6)
+    y = signal(rng, 10, 300, (30, 8), 4.0) + rng.normal(size=(10, 300))
+    expected, start = find_telegraph(y, RATE), telegraph._start
+    monkeypatch.setattr(telegraph, "_start", lambda y: (start(y)[0][::-1].copy(), start(y)[1]))
+    turned = find_telegraph(y, RATE)
+    for name in ("amplitude_uS", "dwell_low_s", "dwell_high_s", "variance_uS2"):
+        np.testing.assert_allclose(getattr(turned, name), getattr(expected, name), rtol=1e-9)
+
+
 def other(kind: str) -> Floats:
     rng = generator(5)
     if kind == "white":

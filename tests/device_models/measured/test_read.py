@@ -63,7 +63,7 @@ def test_header_tells_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [
     "\ufeffADDR;Target;Time [ms];R (kOhm)\r\n7;0;0;100\r\n\r\n8;1;0;50\r\n",
     "# from the tester\n id\tstate\tt_min\tconductance_nS\n7\t0\t0\t10000\n# a pause\n8\t1\t0\t20000\n",
-    '"cell","level","time_s","g_S","wafer"\n7,0,0,1e-5,"W, 3"\n8,1,0,2e-5,"W 4"\n'])
+    '"cell","level","time_s","g_S","wafer"\n7,0,0,1e-5,"W, 3"\n8,1,0,2e-5, "W, 4"\n'])
 def test_names_delimiters_comments_and_quotes(tmp_path: Path, text: str) -> None:
     cells = read_cells([written(tmp_path, text)])
     assert cells.cell.tolist() == [7, 8] and cells.level.tolist() == [0, 1]
