@@ -21,34 +21,36 @@ FILE: Any = {"type": click.Path(path_type=Path), "callback": console.writable}
 
 
 @click.command(context_settings={"max_content_width": 110})
-@click.option("--profile", required=True, metavar="NAME|FILE", help="Whose cells.")
-@click.option("--algorithm", required=True, metavar="|".join(get_args(Algorithm)), help="How they are written.")
-@click.option("--model", default="statistical", show_default=True, metavar="|".join(get_args(Model)),
-              help="What a cell is: statistical takes gate, pulse-response or one-shot, whichever fits.")
-@click.option("--levels", metavar="N|G,G,...", help="Number of equal levels, or targets in uS. Default: the profile's.")
-@click.option("--tolerance-uS", "tolerance_uS", type=float,
-              help="Allowed |read - target|. Default: half the smallest level distance; igvva, ispva: all of it.")
-@click.option("--early-uS", "early_uS", default=0.0, help="igvva, ispva: stop this much below the target.")
-@click.option("--start-V", "start_V", default=0.5, show_default=True, help="igvva, ispva: first voltage.")
-@click.option("--step-mV", "step_mV", default=100.0, show_default=True, help="igvva, ispva: step of the voltage.")
-@click.option("--max-pulses", default=1000, show_default=True, help="Of one cell, for each pass.")
-@click.option("--reads", default=1, show_default=True, help="rvw, multipass: reads averaged for one verify.")
-@click.option("--passes", default=3, show_default=True, help="multipass: writes, the first included.")
-@click.option("--wait-s", default=1.0, show_default=True, help="multipass: time between passes, to relax.")
-@click.option("--pulse-ns", default=1000.0, show_default=True, help="Width of a pulse.")
-@click.option("--read-ns", default=1000.0, show_default=True, help="Time of a verify read.")
-@click.option("--cells", default=1000, show_default=True, help="Of each level.")
-@click.option("--relax-s", default=0.0, show_default=True, help="Time after the last pulse; 0: none.")
-@click.option("--outside", is_flag=True, help="Use the profile outside of its range of validity.")
-@click.option("--sweep", metavar="T,T,...", help="Also the trade of spread against pulses at these tolerances, in uS.")
-@click.option("-o", "--output", metavar="FILE.json", **FILE, help="The written cells as a profile.")
-@click.option("--plot", metavar="FILE.png", **FILE, help="Levels before and after; with --sweep also the trade.")
+@click.option("--profile", required=True, metavar="NAME", help="Whose cells: a preset or a file.")
+@click.option("--algorithm", required=True, metavar="NAME", help=f"{', '.join(get_args(Algorithm))}.")
+@click.option("--model", default="statistical", metavar="NAME", help=f"{', '.join(get_args(Model))}.")
+@click.option("--levels", metavar="N|uS,uS", help="Number, or targets [default: the profile's].")
+@click.option("--tolerance-uS", "tolerance_uS", type=float, metavar="uS", help="Of a read [default: half a level].")
+@click.option("--early-uS", "early_uS", default=0.0, metavar="uS", help="igvva, ispva: stop below the target.")
+@click.option("--start-V", "start_V", default=0.5, metavar="V", show_default=True, help="igvva, ispva: first voltage.")
+@click.option("--step-mV", "step_mV", default=100.0, metavar="mV", show_default=True, help="igvva, ispva: step.")
+@click.option("--max-pulses", default=1000, metavar="N", show_default=True, help="Of one cell and pass.")
+@click.option("--reads", default=1, metavar="N", show_default=True, help="rvw, multipass: averaged for a verify.")
+@click.option("--passes", default=3, metavar="N", show_default=True, help="multipass: writes, the first included.")
+@click.option("--wait-s", default=1.0, metavar="S", show_default=True, help="multipass: between passes.")
+@click.option("--pulse-ns", default=1000.0, metavar="NS", show_default=True, help="Width of a pulse.")
+@click.option("--read-ns", default=1000.0, metavar="NS", show_default=True, help="Time of a verify read.")
+@click.option("--cells", default=1000, metavar="N", show_default=True, help="Of each level.")
+@click.option("--relax-s", default=0.0, metavar="S", help="Time after the last pulse [none].")
+@click.option("--outside", is_flag=True, help="Also beyond the profile's validity.")
+@click.option("--sweep", metavar="uS,uS", help="Spread and cost at these tolerances.")
+@click.option("-o", "--output", metavar="FILE", **FILE, help="The written cells as a profile.")
+@click.option("--plot", metavar="FILE", **FILE, help="Levels before and after, the sweep.")
 @console.common_options
 def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolerance_uS: float | None, early_uS: float,
             start_V: float, step_mV: float, max_pulses: int, reads: int, passes: int, wait_s: float, pulse_ns: float,
             read_ns: float, cells: int, relax_s: float, outside: bool, sweep: str | None, output: Path | None,
             plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
     """Write cells level by level with an algorithm, and say what spread it leaves and what it costs.
+
+    Model statistical: gate cells for igvva and ispva; else the profile's pulse response, or one draw of its spread an
+    attempt. A ramp (igvva, ispva) ends above its target: without --tolerance-uS a whole level distance is allowed, for
+    the others half.
 
     \b
     Example: rram program --profile milo-hfo2 --algorithm igvva -o written.json
