@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device_models.array.assembly import code_units, make_conversions, make_dac
-from device_models.array.bounds import checked_inputs, checked_shares, checked_size
+from device_models.array.bounds import checked_inputs, checked_names, checked_sample, checked_shares, checked_size
 from device_models.array.cells import ArrayCells, program_cells
 from device_models.array.chip import Chip
 from device_models.array.columns import Columns, columns
@@ -63,14 +63,15 @@ class Array:
         macro, effects = macro or MacroConfig(), effects or Effects()
         if noise not in NOISE_KINDS:
             raise ProfileError(f"noise: {noise!r} is not one of {', '.join(NOISE_KINDS)}")
-        shape = np.shape(weights)
+        checked_names(seed, layer)
+        shape: tuple[int, ...] = getattr(weights, "shape", ())
         if len(shape) == 2:  # before anything of that size is made
             checked_size(shape[0], shape[1], macro)
         share = checked_shares(weights, clip)
         aged = drifted(profile, time_s, outside) if effects.drift else profile
         compiled = compile_profile(aged)
         cells = program_cells(share, profile, compiled, macro, clip, effects, seed, layer)
-        inputs = None if sample is None else checked_inputs(sample, share.shape[0], "sample")
+        inputs = None if sample is None else checked_sample(sample, share.shape[0])
         return cls(Chip(profile, compiled, macro, effects, noise, seed, layer), cells, inputs)
 
     @property

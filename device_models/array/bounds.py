@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,9 +25,16 @@ def checked_size(rows: int, cols: int, macro: MacroConfig) -> None:
                            "emulated")
 
 
+def checked_names(seed: int, layer: int) -> None:
+    """ProfileError where chip seed or layer number is not one that draws have (docs/numerics.md, section 1)."""
+    for key, value, bits in (("seed", seed, 64), ("layer", layer, 24)):
+        if not 0 <= value < 2**bits:
+            raise ProfileError(f"{key}: {value} is not 0 to 2^{bits} - 1")
+
+
 def checked_shares(weights: npt.ArrayLike, clip: float) -> F64:
     """Weights [K, N] in units of `clip`, float64; ProfileError where one is not finite or beyond the clip."""
-    w = np.asarray(weights, dtype=np.float64)
+    w: F64 = _numbers(weights, "weights", np.float64)
     if w.ndim != 2:
         raise ProfileError(f"weights: {w.ndim} dimension(s) given, expected a matrix [rows, cols]")
     if not (np.isfinite(clip) and clip > 0):
@@ -39,9 +48,24 @@ def checked_shares(weights: npt.ArrayLike, clip: float) -> F64:
     return np.clip(share, -1.0, 1.0)
 
 
+def _numbers(values: npt.ArrayLike, what: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"{what}: not an array of numbers: {error}") from None
+
+
+def checked_sample(x: npt.ArrayLike, rows: int) -> F32:
+    """Inputs [vectors, rows] from which ranges are chosen, at least one; ProfileError as for `checked_inputs`."""
+    sample = checked_inputs(x, rows, "sample")
+    if not len(sample):
+        raise ProfileError(f"sample: shape {tuple(sample.shape)} given, expected at least one vector")
+    return sample
+
+
 def checked_inputs(x: npt.ArrayLike, rows: int, what: str = "inputs") -> F32:
     """Inputs [batch, rows] as float32; ProfileError for another shape or a value that is not finite."""
-    values = np.ascontiguousarray(x, dtype=np.float32)
+    values = np.ascontiguousarray(_numbers(x, what, np.float32))
     if values.ndim != 2 or values.shape[1] != rows:
         raise ProfileError(f"{what}: shape {tuple(values.shape)} given, expected (batch, {rows})")
     if not np.isfinite(np.vdot(values, values)) and not np.isfinite(values).all():  # the first is quicker

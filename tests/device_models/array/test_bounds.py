@@ -29,6 +29,9 @@ def test_weights_that_do_not_fit() -> None:
     refused("weights: nan at row 2, column 1 is not a finite number", with_value(np.nan))
     refused("weights: inf at row 2, column 1 is not a finite number", with_value(np.inf))
     refused("weights: -1.5 at row 2, column 1 is not within the clip of 1", with_value(-1.5))
+    refused("weights: not an array of numbers: could not convert string to float: 'a'", [["a"]])
+    with pytest.raises(ProfileError, match="^weights: not an array of numbers: "):
+        Array.program([[1.0], [0.5, 0.5]], profile(), clip=1.0)
     refused("weights: 1 dimension(s) given, expected a matrix [rows, cols]", np.ones(3))
     refused("clip: 0 is not a finite number > 0", matrix(3, 4), clip=0.0)
     refused("clip: nan is not a finite number > 0", matrix(3, 4), clip=float("nan"))
@@ -75,6 +78,10 @@ def test_ranges_that_nothing_is_known_about() -> None:
     ({"time_s": -1.0}, "profile t: -1 s is not a time >= 0"),
     ({"time_s": 10.0}, "profile t: has no relaxation, so nothing is known at 10 s"),
     ({"seed": -1}, "seed: -1 is not 0 to 2^64 - 1"),
+    ({"seed": 2**64}, f"seed: {2**64} is not 0 to 2^64 - 1"),
+    ({"layer": 2**24}, f"layer: {2**24} is not 0 to 2^24 - 1"),
+    ({"sample": np.zeros((0, 3))}, "sample: shape (0, 3) given, expected at least one vector"),
+    ({"sample": [["a"]]}, "sample: not an array of numbers: could not convert string to float: 'a'"),
 ])
 def test_other_mistakes(options: dict[str, Any], line: str) -> None:
     refused(line, matrix(3, 4), **options)
