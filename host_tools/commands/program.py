@@ -150,6 +150,9 @@ def _show(setup: Setup, report: WriteReport, trade: list[dict[str, Any]]) -> Non
     title = (f"{setup.algorithm} on {setup.kind} cells of {setup.profile.name}, tolerance {setup.allowed_uS:.3g} uS, "
              f"{report.written_uS.shape[1]} cells a level" + (f"; then: after {report.relax_s:g} s" if relaxed else ""))
     console.table(title, head + relaxed, rows)
+    later = "" if report.relaxed_sd_uS is None else f"; after {report.relax_s:g} s: sd {report.relaxed_sd_uS:.3g} uS"
+    console.say(f"all levels: sd {report.sd_uS:.3g} uS (rms), {report.pulses:.3g} pulses, "
+                f"{report.failed_percent:.2g} % failed{later}")
     apart = [row.sd_uS - own[row.target_uS] for row in report.levels if row.target_uS in own]
     if len(apart) == len(report.levels):
         rms = (sum(value**2 for value in apart) / len(apart)) ** 0.5
