@@ -90,3 +90,19 @@ def test_a_mistake_is_one_line(make, says):
     with pytest.raises(ProfileError) as caught:
         make()
     assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_each_pulse_draws_anew_and_a_hold_does_not():
+    def after_cycle(array):
+        array.pulse("reset", 1.2, 1e-6, gate_V=3.0)
+        array.pulse("set", 2.5, 1e-6, gate_V=1.0)
+        return array.g_uS
+
+    array = Filaments(FilamentParameters(device_barrier_eV=0, device_threshold_V=0), 400, seed=9)
+    first, second = after_cycle(array), after_cycle(array)
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.2
+    whole, parts = Filaments(CELL, 50, seed=9), Filaments(CELL, 50, seed=9)
+    whole.pulse("set", 1.8, 1e-6, gate_V=1.2)
+    parts.pulse("set", 1.8, 4e-7, gate_V=1.2)
+    parts.hold("set", 1.8, 6e-7, gate_V=1.2)
+    np.testing.assert_allclose(parts.g_uS, whole.g_uS, rtol=2e-3)
