@@ -52,8 +52,3 @@ def saturation_A(cell: FilamentParameters, gate_V: Array) -> Array:
     """Compliance current in A that a gate voltage sets, beta (V_G - V_T)^2 / 2."""
     over = np.maximum(gate_V - cell.threshold_V, 0.0)
     return 0.5 * cell.transistor_A_per_V2 * over * over
-
-
-def gate_for_limit_V(cell: FilamentParameters, limit_A: Array) -> Array:
-    """Gate voltage in V whose compliance is `limit_A`."""
-    return cell.threshold_V + np.sqrt(2 * limit_A / cell.transistor_A_per_V2)
