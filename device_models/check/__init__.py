@@ -1,0 +1,1 @@
+"""A profile's own distributions against measured cells."""
