@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from device_models.parts import Evidence
 from device_models.validation import Document, Finite, NonNegative, Positive
@@ -49,3 +50,14 @@ class PulseResponse(Document):
         if ends[1] <= ends[0]:
             raise ValueError(f"{ends[1]:g} (upper end) is not > {ends[0]:g} (lower end)")
         return ends
+
+    @model_validator(mode="after")
+    def _finite(self) -> PulseResponse:
+        largest = max(map(abs, self.state_range))
+        for key, law in (("up", self.up), ("down", self.down)):
+            bound = 0.0
+            for c in reversed(law.polynomial):
+                bound = bound * largest + abs(c)
+            if not isfinite((bound + law.cycle_sd + law.fading_sd) * self.scale.uS_per_unit):
+                raise ValueError(f"{key}: a step at the end of state_range is not a finite number of uS")
+        return self

@@ -10,10 +10,11 @@ import pytest
 
 from device_models.errors import ProfileError
 from device_models.fit.pulse_response import best_degree, fit_steps
+from device_models.profile import DeviceProfile
 from device_models.pulse_response import PulseResponse, StepLaw
 from device_models.write.port import Pulse
 from device_models.write.response import ResponseCells
-from tests.device_models.documents import EVIDENCE
+from tests.device_models.documents import EVIDENCE, document
 
 Array = npt.NDArray[np.float64]
 SCALE = {"zero_uS": 50.0, "uS_per_unit": 20.0, "evidence": EVIDENCE}
@@ -119,3 +120,11 @@ def test_traces_that_are_none_are_refused() -> None:
                          ([np.arange(50.0), np.array([0.0] * 6 + [np.nan])], "run 2, reading 7: not a finite")):
         with pytest.raises(ProfileError, match=said):
             fit_steps(traces, 1)
+
+
+def test_a_step_beyond_all_numbers_is_refused() -> None:
+    law = {"polynomial": [0.1, 1e308, -1e308], "cycle_sd": 0.0, "reading_sd": 0.0, "pulses": 1}
+    response = {"state_range": [-5.0, 5.0], "up": law, "down": law, "scale": SCALE, "evidence": EVIDENCE}
+    data = document(pulse_response=response)
+    with pytest.raises(ProfileError, match="pulse_response: up: a step at the end of state_range is not a finite"):
+        DeviceProfile.from_dict(data)
