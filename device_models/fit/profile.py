@@ -38,8 +38,9 @@ class About:
 
 @dataclass(frozen=True)
 class Bakes:
-    """Bakes, and an activation energy where one was asked for."""
+    """Bakes: the cells' readings, their change, and an activation energy where there are enough temperatures."""
 
+    cells: MeasuredCells
     statistics: tuple[BakeStatistics, ...]
     arrhenius: ArrheniusFit | None = None
 
@@ -86,7 +87,8 @@ def fit_profile(
         relaxation=_relaxation(groups, spreads, cells, evidence) if len(spreads) > 1 else None,
         retention=_retention(bakes, groups.levels, about.source) if bakes else None)
     left_out = tuple(t for t in everything.times_s if t not in groups.times_s)
-    return FitResult(profile, choice, _stuck(cells, targets), left_out, cells.n_cells, len(cells))
+    stuck = _stuck(bakes.cells if bakes else cells, targets)  # a cell of the bakes was programmed several times
+    return FitResult(profile, choice, stuck, left_out, cells.n_cells, len(cells))
 
 
 def level_targets(groups: Groups, level_uS: str | None) -> Array:
@@ -124,7 +126,7 @@ def read_noise(noise: tuple[SeriesNoise, ...], targets_uS: Array, levels: tuple[
 
 
 def _pooling(choice: Choice) -> str:
-    return f"Pooling: {choice.pooling}." if choice.name == "quantiles" else "Each level and time by itself."
+    return f"Levels pooled (device_models.fit.sharing): {choice.pooling}." if choice.name == "quantiles" else "Each level and time by itself."
 
 
 def _levels_evidence(source: str, level_uS: str | None) -> Evidence:

@@ -36,10 +36,7 @@ class Sharing:
     align: Alignment
 
     def __str__(self) -> str:
-        if self.h == 0:
-            return "each level alone"
-        what = "deviations from the target" if self.align == "target" else "deviations in units of a smooth width"
-        return f"levels pooled as {what}, kernel of {self.h:g} levels, penalty {self.lam:g}"
+        return "alone" if self.h == 0 else f"{self.align}, h {self.h:g}, lam {self.lam:g}"
 
 
 ALONE = Sharing(0.0, 1.0, "target")
@@ -52,7 +49,7 @@ class Pooling:
     parts: tuple[tuple[float, Sharing], ...]
 
     def __str__(self) -> str:
-        return "; ".join(f"{part:.2f} of {sharing}" for part, sharing in self.parts)
+        return ", ".join(f"{100 * part:.0f} % ({sharing})" for part, sharing in self.parts)
 
 
 @dataclass(frozen=True)

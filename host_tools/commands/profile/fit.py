@@ -99,7 +99,7 @@ def _bakes(
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     cells = _half(read_bakes([path], columns=names, target=target, units=units), half)
     statistics = bake_statistics(cells)
-    return Bakes(statistics, fit_arrhenius(cells, "broadening", seed) if len(statistics) >= 3 else None)
+    return Bakes(cells, statistics, fit_arrhenius(cells, "broadening", seed) if len(statistics) >= 3 else None)
 
 
 def _print(result: FitResult) -> None:
@@ -117,7 +117,8 @@ def _print(result: FitResult) -> None:
         for end, rate in (("low", result.stuck.low), ("high", result.stuck.high)):
             low, high = rate.interval
             console.say(f"stuck {end}: {100 * rate.probability:.2g} % ({100 * low:.2g} to {100 * high:.2g} %), "
-                        f"{rate.n_stuck} of {rate.n_cells} cells; they are part of the spread, not added to it")
+                        f"{rate.n_stuck} of {rate.n_cells} cells, {result.stuck.median_readings:g} readings each; they "
+                        "are part of the spread, not added to it")
     if profile.retention is not None:
         console.say(f"bakes: {profile.retention.evidence.note}")
     if profile.read_noise.spectrum is not None:
