@@ -2,7 +2,7 @@
 
 The score of a cell with conductance y under the distribution function F is the mean, over a grid z of its group's
 quantiles, of (F(z) - [y <= z])^2: the continuous ranked probability score weighted with the measured density (Gneiting
-and Ranjan, J. Bus. Econ. Stat. 29 (2011) 411). It needs no unit and is smallest, in the mean, for the true distribution.
+and Ranjan, J. Bus. Econ. Stat. 29 (2011) 411). It has no unit and is smallest, in the mean, for the true distribution.
 """
 
 from __future__ import annotations

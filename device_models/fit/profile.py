@@ -126,7 +126,9 @@ def read_noise(noise: tuple[SeriesNoise, ...], targets_uS: Array, levels: tuple[
 
 
 def _pooling(choice: Choice) -> str:
-    return f"Levels pooled (device_models.fit.sharing): {choice.pooling}." if choice.name == "quantiles" else "Each level and time by itself."
+    if choice.name != "quantiles":
+        return "Each level and time by itself."
+    return f"Levels pooled (device_models.fit.sharing): {choice.pooling}."
 
 
 def _levels_evidence(source: str, level_uS: str | None) -> Evidence:
