@@ -96,7 +96,7 @@ class Faults(Document):
 
 
 class ReadDisturb(Document):
-    """Mean relative change of a cell's conductance by one read. Not emulated yet."""
+    """Mean relative change of a cell's conductance by one read. Emulated by device_models.array, not by a board."""
 
     relative_change_per_read: Finite
     evidence: Evidence

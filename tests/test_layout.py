@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("device_models", "firmware_py", "host_tools")
-DATA = ("device_models/presets/*.json", "device_models/schema/*.json", "firmware_py/core/*.[ch]", "*/py.typed")
+DATA = ("device_models/presets/*.json", "device_models/presets/macros/*.json", "device_models/cost/*.json",
+        "device_models/schema/*.json", "firmware_py/core/*.[ch]", "*/py.typed")
 # What each package may import besides the standard library and itself.
 MAY_IMPORT = {
     "device_models": {"numpy", "scipy", "pydantic", "pydantic_core"},
