@@ -1,7 +1,6 @@
 """Exact voltages and currents against closed forms, a plain sparse solution, and badcrossbar."""
 
 import logging
-import time
 
 import numpy as np
 import pytest
@@ -164,18 +163,11 @@ def test_a_wrong_resistance_is_one_line(value):
         Wires(1.0, value)
 
 
-def test_256_lines_are_solved_twenty_times_faster_than_by_badcrossbar():
+def test_256_lines_are_solved_as_by_badcrossbar():
     badcrossbar = pytest.importorskip("badcrossbar", reason="badcrossbar is not installed: an optional check")
     logging.getLogger("badcrossbar").setLevel(logging.WARNING)
     rng = np.random.default_rng(0)
     cells, inputs = rng.uniform(1, 100, (256, 256)), rng.uniform(0, 0.2, (1, 256))
-
-    def seconds(function, *args, **keys):
-        start = time.perf_counter()
-        result = function(*args, **keys)
-        return time.perf_counter() - start, result
-
-    ours = [seconds(output_currents, cells, inputs, Wires(1.0, 1.0)) for _ in range(5)]
-    theirs, solution = seconds(badcrossbar.compute, inputs.T, 1e6 / cells, 1.0, node_voltages=False, all_currents=False)
-    np.testing.assert_allclose(ours[0][1], 1e6 * solution.currents.output, rtol=1e-6)
-    assert theirs > 20 * min(t for t, _ in ours)
+    solution = badcrossbar.compute(inputs.T, 1e6 / cells, 1.0, node_voltages=False, all_currents=False)
+    ours = output_currents(cells, inputs, Wires(1.0, 1.0))
+    np.testing.assert_allclose(ours, 1e6 * solution.currents.output, rtol=1e-6)
