@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device_models.fit.families import Table, families
+from device_models.fit.families import Family, Table, families
 from device_models.fit.groups import Array, Groups, Integers
 from device_models.fit.sharing import Pooling
 from device_models.fit.stacking import stack
@@ -55,15 +55,25 @@ def choose(groups: Groups, targets_uS: Array, family: str | None = None) -> Choi
     """
     folds = [_split(groups, fold) for fold in range(FOLDS)]
     grids = [[np.quantile(x, (np.arange(_GRID) + 0.5) / _GRID) for x in row] for row in groups.values]
-    pooling = stack(folds, grids, targets_uS)
-    per_cell: dict[str, Array] = {}
-    for known in families(targets_uS, pooling):
-        per_cell[known.name] = _pooled([_scores(known.fit(train), test, grids) for train, test in folds], folds)
+    pooling = _choose_pooling(folds, grids, targets_uS)
+    per_cell = {known.name: _held_out(known, folds, grids) for known in families(targets_uS, pooling)}
     means = {name: float(scores.mean()) for name, scores in per_cell.items()}
     best = min(means, key=lambda name: means[name])
     scores = tuple(_score(name, values, per_cell[best]) for name, values in per_cell.items())
     chosen = family or next(s.name for s in scores if s.worse <= s.error)
     return Choice(chosen, pooling, scores, _why(chosen, best, scores, family is not None))
+
+
+def _choose_pooling(folds: list[tuple[Groups, Groups]], grids: list[list[Array]], targets_uS: Array) -> Pooling:
+    """The best combination, with later readings as they are or as the first lead to them: whichever scores better."""
+    follows = (False, True) if len(grids[0]) > 1 else (False,)
+    ways = [stack(folds, grids, targets_uS, follow) for follow in follows]
+    return min(ways, key=lambda way: way[0])[1]
+
+
+def _held_out(family: Family, folds: list[tuple[Groups, Groups]], grids: list[list[Array]]) -> Array:
+    """Score of every cell under the distributions fitted to the other folds."""
+    return _pooled([_scores(family.fit(train), test, grids) for train, test in folds], folds)
 
 
 def _split(groups: Groups, fold: int) -> tuple[Groups, Groups]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from device_models.distributions import Distribution, GaussianMixture, LogNormal, Normal, Quantiles
+from device_models.fit.following import followed
 from device_models.fit.groups import Array, Groups
 from device_models.fit.mixtures import fit_mixtures
 from device_models.fit.sharing import ALIGNMENTS, Pooling, align, cell_weights, pooled_quantiles
@@ -47,6 +48,7 @@ def families(targets_uS: Array, pooling: Pooling) -> tuple[Family, ...]:
 
 def quantile_tables(groups: Groups, targets_uS: Array, pooling: Pooling) -> Table:
     """Quantile tables of every level and time, pooled as `pooling` says."""
+    groups = followed(groups) if pooling.follow else groups
     aligned = {how: align(groups, targets_uS, how) for how in ALIGNMENTS}
     weights = cell_weights(pooling, aligned)
     return [[Quantiles(PROBABILITY, pooled_quantiles(aligned, weights, level, time, PROBABILITY))

@@ -44,12 +44,17 @@ ALONE = Sharing(0.0, 1.0, "target")
 
 @dataclass(frozen=True)
 class Pooling:
-    """A mean of several ways to share, each with its part of the whole (the parts add up to 1)."""
+    """A mean of several ways to share, each with its part of the whole (the parts add up to 1).
+
+    `follow`: later readings are those that the first ones lead to (`fit.following`), not those of the level itself.
+    """
 
     parts: tuple[tuple[float, Sharing], ...]
+    follow: bool = False
 
     def __str__(self) -> str:
-        return ", ".join(f"{100 * part:.0f} % ({sharing})" for part, sharing in self.parts)
+        text = ", ".join(f"{100 * part:.0f} % ({sharing})" for part, sharing in self.parts)
+        return f"{text}; later readings follow the first" if self.follow else text
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
+from device_models.fit.following import followed
 from device_models.fit.groups import Array, Groups
 from device_models.fit.sharing import ALIGNMENTS, ALONE, Aligned, Alignment, Pooling, Sharing, align
 
@@ -23,11 +24,17 @@ def ways(how: Alignment) -> list[Sharing]:
     return [ALONE, *shared] if how == ALONE.align else shared
 
 
-def stack(folds: list[tuple[Groups, Groups]], grids: list[list[Array]], targets_uS: Array) -> Pooling:
-    """The best combination over (fit, held-out) pairs of groups; `grids[level][time]` in uS: where it is judged."""
+def stack(
+    folds: list[tuple[Groups, Groups]], grids: list[list[Array]], targets_uS: Array, follow: bool = False
+) -> tuple[float, Pooling]:
+    """The best combination over (fit, held-out) pairs of groups; `grids[level][time]` in uS: where it is judged.
+
+    `follow`: for the cells to fit as `fit.following` predicts them. With it its score, but for a constant of the cells.
+    """
     options = [option for how in ALIGNMENTS for option in ways(how)]
     square, cross = np.zeros((len(options), len(options))), np.zeros(len(options))
-    for train, test in folds:
+    for known, test in folds:
+        train = followed(known) if follow else known
         aligned = {how: align(train, targets_uS, how) for how in ALIGNMENTS}
         weights = {how: np.stack([aligned[how].weights(option) for option in ways(how)]) for how in ALIGNMENTS}
         for level, row in enumerate(test.values):
@@ -41,7 +48,8 @@ def stack(folds: list[tuple[Groups, Groups]], grids: list[list[Array]], targets_
     parts = _simplex(square, cross)
     parts = np.where(parts < _LEAST, 0.0, parts)
     parts /= parts.sum()
-    return Pooling(tuple((float(part), option) for part, option in zip(parts, options, strict=True) if part))
+    chosen = tuple((float(part), option) for part, option in zip(parts, options, strict=True) if part)
+    return float(parts @ square @ parts - 2 * cross @ parts), Pooling(chosen, follow)
 
 
 def _below(aligned: Aligned, weights: Array, level: int, time: int, grid: Array) -> Array:
