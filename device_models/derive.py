@@ -33,17 +33,19 @@ def table_probabilities() -> Array:
 def aged(profile: DeviceProfile, time_s: float, outside: bool = False) -> DeviceProfile:
     """The profile of the same cells `time_s` seconds after programming; 0 is the profile itself.
 
-    Between two measured times every quantile moves linearly in log time (from programming to the first time t1:
-    in log(1 + 9 t / t1)). ProfileError without relaxation, for a negative time, and beyond the last time or the
+    Programming is what was read first: where the range of validity begins, if not at 0. Between two measured times
+    every quantile moves linearly in log time (from 0 to the first time t1: in log(1 + 9 t / t1)). ProfileError without relaxation, for a negative time, and beyond the last time or the
     range of validity unless `outside`, which then holds the last spread.
     """
     if not (np.isfinite(time_s) and time_s >= 0):
         raise ProfileError(f"profile {profile.name}: {time_s:g} s is not a time >= 0")
-    if time_s == 0:
+    if time_s in (0, _programmed_s(profile)):
         return profile
     if profile.relaxation is None:
         raise ProfileError(f"profile {profile.name}: has no relaxation, so nothing is known at {time_s:g} s")
     refuse_outside(profile, time_s=time_s, outside=outside)
+    if time_s < _programmed_s(profile):
+        return profile
     last = profile.relaxation.aged[-1].time_s
     if time_s > last and not outside:
         raise ProfileError(f"profile {profile.name}: {time_s:g} s is later than {last:g} s, the last time of its "
@@ -93,7 +95,7 @@ def with_levels(profile: DeviceProfile, levels_uS: Sequence[float], outside: boo
 
 def _spread_at(profile: DeviceProfile, time_s: float) -> Spread:
     assert profile.relaxation is not None
-    times = [0.0] + [a.time_s for a in profile.relaxation.aged]
+    times = [_programmed_s(profile)] + [a.time_s for a in profile.relaxation.aged]
     spreads: list[Spread] = [profile.programming] + [a.spread for a in profile.relaxation.aged]
     after = int(np.searchsorted(times, time_s))
     if after == len(times):
@@ -106,6 +108,12 @@ def _spread_at(profile: DeviceProfile, time_s: float) -> Spread:
             + weight * _finite_quantiles(profile, spreads[after], level, p) - target
             for level, target in enumerate(profile.levels.conductance_uS)]
     return _table(p, np.stack(rows), spreads[after].evidence)
+
+
+def _programmed_s(profile: DeviceProfile) -> float:
+    """When the cells of the programming spread were read."""
+    stated = profile.validity.time_s if profile.validity is not None else None
+    return max(stated[0], 0.0) if stated is not None else 0.0
 
 
 def _log_way(time_s: float, before_s: float, after_s: float) -> float:
