@@ -24,6 +24,7 @@ from device_models.fit.groups import MIN_CELLS, Array, Groups
 from device_models.profile import DeviceProfile
 
 TV_LIMIT = 1.25  # how far the model's confusion matrix may be, in distances between two halves of the cells
+_SAME = 1.001    # a fitted profile's numbers have five digits: a normal one is not below a normal fit
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def judge(profile: DeviceProfile, judged: Groups, fitted: Groups, outside: bool 
     """Hold `profile` against the cells `judged`; `fitted` is the other half, for the baselines.
 
     It passes where ks_ratio is below the normal fit's (or equal) and, like the share of rejected groups, not above the
-    bootstrap's, and the confusion matrix lies within TV_LIMIT of what the two halves differ by. ProfileError where a
-    level or time is not the profile's.
+    bootstrap's, and the confusion matrix lies within TV_LIMIT of what the two halves differ by (or one cell of a group,
+    where they differ by less). ProfileError where a level or time is not the profile's.
     """
     _same_groups(judged, fitted)
-    places = _places(profile, judged)
+    places = places_of(profile, judged)
     groups: list[GroupResult] = []
     baselines: dict[str, list[GroupResult]] = {"normal": [], "bootstrap": []}
     tv, floor = [], []
@@ -90,7 +91,8 @@ def judge(profile: DeviceProfile, judged: Groups, fitted: Groups, outside: bool 
     if not groups:
         raise ProfileError(f"{judged.source}: no level and time with at least {MIN_CELLS} cells in both halves")
     own, sides = _summary(groups), {name: _summary(rows) for name, rows in baselines.items()}
-    reasons = _reasons(own, sides, float(np.mean(tv)), float(np.mean(floor)))
+    one_cell = float(np.mean([1 / group.n for group in groups]))
+    reasons = _reasons(own, sides, float(np.mean(tv)), float(np.mean(floor)), one_cell)
     return Verdict(own, sides, float(np.mean(tv)), float(np.mean(floor)), tuple(groups), not reasons, reasons)
 
 
@@ -111,17 +113,17 @@ def _summary(groups: Sequence[GroupResult]) -> Summary:
                    float(np.mean([g.wasserstein_uS for g in groups])))
 
 
-def _reasons(model: Summary, baselines: dict[str, Summary], tv: float, floor: float) -> tuple[str, ...]:
+def _reasons(model: Summary, baselines: dict[str, Summary], tv: float, floor: float, one_cell: float) -> tuple[str, ...]:
     normal, boot = baselines["normal"], baselines["bootstrap"]
     found = []
-    if model.ks_ratio > normal.ks_ratio * (1 + 1e-6):
+    if model.ks_ratio > normal.ks_ratio * _SAME:
         found.append(f"ks_ratio {model.ks_ratio:.2f} is above that of a normal fit, {normal.ks_ratio:.2f}")
     if model.ks_ratio > boot.ks_ratio:
         found.append(f"ks_ratio {model.ks_ratio:.2f} is above that of the other half's cells, {boot.ks_ratio:.2f}")
     if model.rejected_percent > boot.rejected_percent:
         found.append(f"{model.rejected_percent:.0f} % of the groups are rejected, {boot.rejected_percent:.0f} % with "
                      "the other half's cells")
-    if tv > TV_LIMIT * floor:
+    if tv > TV_LIMIT * max(floor, one_cell):
         found.append(f"confusion matrix: total variation {tv:.3f} is above {TV_LIMIT:g} x {floor:.3f}, between halves")
     return tuple(found)
 
@@ -132,9 +134,11 @@ def _same_groups(judged: Groups, fitted: Groups) -> None:
                            "are too few cells")
 
 
-def _places(profile: DeviceProfile, judged: Groups) -> list[int]:
-    """The profile's level of each level of the table: the same index, so as many levels as the profile has."""
-    if max(judged.levels) >= profile.n_levels or len(judged.levels) > profile.n_levels:
+def places_of(profile: DeviceProfile, judged: Groups) -> list[int]:
+    """The profile's level of each level of the table: in order where there are as many, else the one of that index."""
+    if len(judged.levels) == profile.n_levels:
+        return list(range(profile.n_levels))
+    if max(judged.levels) >= profile.n_levels:
         raise ProfileError(f"{judged.source}: level {max(judged.levels)}, but profile {profile.name} has "
                            f"{profile.n_levels} levels, 0 to {profile.n_levels - 1}")
     return list(judged.levels)

@@ -23,7 +23,7 @@ def figure(profile: DeviceProfile, judged: Groups, verdict: Verdict, outside: bo
 
     fig = Figure(figsize=(10, 4.4), layout="constrained")
     left, right = fig.subplots(1, 2)
-    levels = [int(i) for i in np.linspace(0, len(judged.levels) - 1, 5)]
+    levels = sorted({int(i) for i in np.linspace(0, len(judged.levels) - 1, 5)})
     _quantiles(left, profile, judged, levels, outside)
     _over_time(right, profile, judged, levels[1:4], outside)
     normal = verdict.baselines["normal"].ks_ratio
@@ -33,12 +33,14 @@ def figure(profile: DeviceProfile, judged: Groups, verdict: Verdict, outside: bo
 
 
 def _quantiles(axes: Any, profile: DeviceProfile, judged: Groups, levels: list[int], outside: bool) -> None:
+    from device_models.check.judge import places_of
     from device_models.derive import distribution_at
 
+    places = places_of(profile, judged)
     p = np.linspace(0.02, 0.98, 49)
     low, high = np.inf, -np.inf
     for marker, i in zip(MARKERS, levels, strict=False):
-        model = np.asarray(distribution_at(profile, judged.levels[i], judged.times_s[0], outside).ppf(p))
+        model = np.asarray(distribution_at(profile, places[i], judged.times_s[0], outside).ppf(p))
         own = np.quantile(judged.values[i][0], p)
         axes.plot(model, own, marker, ms=3, mfc="none", label=f"level {judged.levels[i]}")
         low, high = min(low, model.min(), own.min()), max(high, model.max(), own.max())
@@ -51,12 +53,14 @@ def _quantiles(axes: Any, profile: DeviceProfile, judged: Groups, levels: list[i
 
 
 def _over_time(axes: Any, profile: DeviceProfile, judged: Groups, levels: list[int], outside: bool) -> None:
+    from device_models.check.judge import places_of
     from device_models.derive import distribution_at
 
+    places = places_of(profile, judged)
     place = np.arange(len(judged.times_s))
     styles = ("-", "--", ":")
     for style, marker, i in zip(styles, MARKERS, levels, strict=False):
-        model = np.array([distribution_at(profile, judged.levels[i], time_s, outside).ppf(QUARTILES)
+        model = np.array([distribution_at(profile, places[i], time_s, outside).ppf(QUARTILES)
                           for time_s in judged.times_s])
         own = np.array([np.quantile(x, QUARTILES) for x in judged.values[i]])
         for q in range(len(QUARTILES)):
