@@ -22,11 +22,14 @@ from device_models.validation import Document, Text, Version, check, parse, rend
 from device_models.validity import Validity
 
 
+Name = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+
+
 class DeviceProfile(Document):
     """The statistics of one technology. Levels, programming, read noise and faults are emulated, the rest documents."""
 
     schema_version: Version
-    name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+    name: Name
     description: Text
     source: Text
     licence: Text

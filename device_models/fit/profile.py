@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from device_models.fit.stuck import StuckRates, stuck_rates
 from device_models.measured.cells import MeasuredCells
 from device_models.measured.target import parse_target
 from device_models.parts import Amount, Evidence, Levels, NoiseSpectrum, ReadNoise
-from device_models.profile import DeviceProfile
+from device_models.profile import DeviceProfile, Name
+from device_models.validation import Document, Text, check
 from device_models.validity import Validity
 
 
@@ -34,6 +35,13 @@ class About:
     source: str
     licence: str
     conditions: str
+
+
+class _Head(Document):
+    name: Name
+    source: Text
+    licence: Text
+    conditions: Text
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ def fit_profile(
 
     Without it a level's target is the median of its cells at the first time. ProfileError: see `groups`, `choice`.
     """
+    check(_Head, asdict(about), "profile to fit")
     everything = group(cells)
     groups = enough(everything)
     targets = level_targets(groups, level_uS)
@@ -80,7 +89,7 @@ def fit_profile(
         schema_version=1, name=about.name, licence=about.licence, source=about.source, conditions=about.conditions,
         description=f"Fitted to {what} by rram profile fit; {len(targets)} levels, {choice.name} spread.",
         validity=_validity(groups, targets, cells, evidence),
-        levels=Levels(conductance_uS=tuple(float(f"{t:.6g}") for t in targets), evidence=_levels_evidence(
+        levels=Levels(conductance_uS=tuple(map(float, targets)), evidence=_levels_evidence(
             about.source, level_uS)),
         programming=spreads[0],
         read_noise=read_noise(noise, targets, groups.levels) if noise else ReadNoise(),
@@ -98,13 +107,14 @@ def level_targets(groups: Groups, level_uS: str | None) -> Array:
     else:
         targets = parse_target(level_uS).evaluate({"level": np.array(groups.levels, dtype=np.float64)})
         targets, how = np.broadcast_to(targets, len(groups.levels)), f"--level-uS {level_uS!r}"
+    targets = np.array([float(f"{target:.6g}") for target in targets])
     for i in range(len(targets)):
         if not (np.isfinite(targets[i]) and targets[i] > 0):
             raise ProfileError(f"{groups.source}: level {groups.levels[i]}: {targets[i]:g} uS is not > 0, from {how}")
         if i and targets[i] <= targets[i - 1]:
             raise ProfileError(f"{groups.source}: level {groups.levels[i]}: {targets[i]:.4g} uS is not > "
                                f"{targets[i - 1]:.4g} uS of level {groups.levels[i - 1]}, from {how}")
-    return np.asarray(targets, dtype=np.float64)
+    return targets
 
 
 def read_noise(noise: tuple[SeriesNoise, ...], targets_uS: Array, levels: tuple[int, ...]) -> ReadNoise:
@@ -139,7 +149,7 @@ def _levels_evidence(source: str, level_uS: str | None) -> Evidence:
 def _validity(groups: Groups, targets: Array, cells: MeasuredCells, evidence: Evidence) -> Validity:
     heat = None if cells.temperature_C is None else (float(cells.temperature_C.min()), float(cells.temperature_C.max()))
     return Validity(conductance_uS=(float(targets[0]), float(targets[-1])), temperature_C=heat,
-                    time_s=(0.0, groups.times_s[-1]),
+                    time_s=(groups.times_s[0], groups.times_s[-1]),
                     evidence=evidence.model_copy(update={"note": "What was measured."}))
 
 
