@@ -34,8 +34,9 @@ def aged(profile: DeviceProfile, time_s: float, outside: bool = False) -> Device
     """The profile of the same cells `time_s` seconds after programming; 0 is the profile itself.
 
     Programming is what was read first: where the range of validity begins, if not at 0. Between two measured times
-    every quantile moves linearly in log time (from 0 to the first time t1: in log(1 + 9 t / t1)). ProfileError without relaxation, for a negative time, and beyond the last time or the
-    range of validity unless `outside`, which then holds the last spread.
+    every quantile moves linearly in log time (from 0 to the first time t1: in log(1 + 9 t / t1)). ProfileError without
+    relaxation, for a negative time, and beyond the last time or the range of validity unless `outside`, which then
+    holds the last spread (before the first: programming's).
     """
     if not (np.isfinite(time_s) and time_s >= 0):
         raise ProfileError(f"profile {profile.name}: {time_s:g} s is not a time >= 0")

@@ -21,7 +21,6 @@ from device_models.spread import GaussianMixtureSpread, QuantileSpread, Spread, 
 from device_models.validation import Document, Text, Version, check, parse, render
 from device_models.validity import Validity
 
-
 Name = Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 
 

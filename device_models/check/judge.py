@@ -113,7 +113,9 @@ def _summary(groups: Sequence[GroupResult]) -> Summary:
                    float(np.mean([g.wasserstein_uS for g in groups])))
 
 
-def _reasons(model: Summary, baselines: dict[str, Summary], tv: float, floor: float, one_cell: float) -> tuple[str, ...]:
+def _reasons(
+    model: Summary, baselines: dict[str, Summary], tv: float, floor: float, one_cell: float
+) -> tuple[str, ...]:
     normal, boot = baselines["normal"], baselines["bootstrap"]
     found = []
     if model.ks_ratio > normal.ks_ratio * _SAME:
