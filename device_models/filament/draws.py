@@ -23,4 +23,5 @@ def normals(seed: int, purpose: int, pulse: int, first: int, count: int, dtype: 
     generator = np.random.Philox(key=[seed, 0], counter=[first // BLOCK, purpose, pulse, 0])
     words = generator.random_raw(count)
     # 53 bits and half a step: never 0 or 1, where the quantile is infinite
-    return ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53).astype(dtype)
+    z: npt.NDArray[Any] = ndtri(((words >> np.uint64(11)) + 0.5) * 2.0**-53)
+    return z.astype(dtype)
