@@ -37,16 +37,17 @@ def _quantiles(axes: Any, profile: DeviceProfile, judged: Groups, levels: list[i
     from device_models.derive import distribution_at
 
     places = places_of(profile, judged)
-    p = np.linspace(0.02, 0.98, 49)
+    p = np.linspace(0.03, 0.97, 48)
     low, high = np.inf, -np.inf
     for marker, i in zip(MARKERS, levels, strict=False):
-        model = np.asarray(distribution_at(profile, places[i], judged.times_s[0], outside).ppf(p))
-        own = np.quantile(judged.values[i][0], p)
+        target = profile.levels.conductance_uS[places[i]]
+        model = np.asarray(distribution_at(profile, places[i], judged.times_s[0], outside).ppf(p)) - target
+        own = np.quantile(judged.values[i][0], p) - target
         axes.plot(model, own, marker, ms=3, mfc="none", label=f"level {judged.levels[i]}")
         low, high = min(low, model.min(), own.min()), max(high, model.max(), own.max())
     axes.plot([low, high], [low, high], "-", color="0.5", lw=0.8, zorder=0)
-    axes.set(xlabel="modelled quantile in uS", ylabel="measured quantile in uS",
-             title=f"2 to 98 % of the cells, {judged.times_s[0]:g} s after programming")
+    axes.set(xlabel="modelled quantile - target in uS", ylabel="measured quantile - target in uS",
+             title=f"3 to 97 % of the cells, {judged.times_s[0]:g} s after programming")
     axes.title.set_fontsize(9)
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
