@@ -48,23 +48,26 @@ def _bands(axes: Any, profile: DeviceProfile) -> None:
     axes.set_ylim(max(low, 0) - 0.04 * (high - low), high + 0.04 * (high - low))
     axes.set(xlabel="target conductance in uS", ylabel="conductance after programming in uS")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1,
+                handlelength=1.5)
 
 
 def _deviations(axes: Any, profile: DeviceProfile) -> None:
     rows = level_spreads(profile)
-    mean = [row.mean for row in rows]
+    # where means do not rise with the level, a line over them would run to and fro
+    key = "mean" if all(a.mean < b.mean for a, b in pairwise(rows)) else "target"
+    x = [getattr(row, key) for row in rows]
     robust = [(row.quantiles[3] - row.quantiles[1]) / IQR_OF_NORMAL for row in rows]
-    axes.plot(mean, robust, "s--", ms=7, mfc="none", color="#4a7fb5", label="robust (IQR / 1.349)")
-    axes.plot(mean, [row.sd for row in rows], "o-", ms=3, color="#b5541c", label="sd after programming")
+    axes.plot(x, robust, "s--", ms=7, mfc="none", color="#4a7fb5", label="robust (IQR / 1.349)")
+    axes.plot(x, [row.sd for row in rows], "o-", ms=3, color="#b5541c", label="sd after programming")
     if any(row.read_noise for row in rows):
-        axes.plot(mean, [row.read_noise for row in rows], "^:", ms=4, mfc="none", color="0.3", label="one read")
+        axes.plot(x, [row.read_noise for row in rows], "^:", ms=4, mfc="none", color="0.3", label="one read")
     aged = [one for one in profile.relaxation.aged if one.spread != profile.programming] if profile.relaxation else []
     for one, line in zip(aged[-TIMES_SHOWN:], ("-.", (0, (1, 1)), (0, (5, 1, 1, 1))), strict=False):
         old = level_spreads(profile.model_copy(update={"programming": one.spread}))
-        axes.plot([row.mean for row in old], [row.sd for row in old], linestyle=line, color="#3b7d3b",
+        axes.plot([getattr(row, key) for row in old], [row.sd for row in old], linestyle=line, color="#3b7d3b",
                   label=f"sd after {one.time_s:g} s")
-    axes.set(xlabel="mean conductance of a level in uS", ylabel="standard deviation in uS")
+    axes.set(xlabel=f"{key} conductance of a level in uS", ylabel="standard deviation in uS")
     axes.set_ylim(0, None if any(row.sd or row.read_noise for row in rows) else 1)
     if not any(row.sd for row in rows):
         axes.text(0.5, 0.5, "no spread given", transform=axes.transAxes, ha="center")
