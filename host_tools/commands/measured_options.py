@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,17 @@ class MeasuredFiles:
         from device_models.measured import read_cells
 
         return read_cells(self.files, columns=self.columns, mapping=self.mapping, target=self.target, units=self.units)
+
+    def told(self) -> str:
+        """The files and how to read them as options of a command, quoted for a shell."""
+        words = ["--against", *map(str, self.files)]
+        if self.columns is not None:
+            words += ["--columns", ",".join(self.columns)]
+        for option, value in (("--mapping", self.mapping), ("--target", self.target)):
+            words += [] if value is None else [option, str(value)]
+        for column, unit in self.units.items():
+            words += ["--unit", f"{column}={unit}"]
+        return shlex.join(words)
 
 
 def measured_options(function: Callable[..., Any]) -> Callable[..., Any]:

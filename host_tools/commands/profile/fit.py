@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,8 @@ def command(
     output.write_text(result.profile.to_json(), encoding="utf-8")
     _print(result)
     console.say(f"{output}: {result.profile.name}, {result.profile.n_levels} levels, {len(_times(result))} times")
-    console.say(f"next: rram profile check {output} --against {' '.join(map(str, measured.files))} ...")
+    other = {"a": "", "b": " --cells a", "all": ""}[half]  # half b is what `check` judges by unasked
+    console.say(f"next: rram profile check {shlex.quote(str(output))} {measured.told()}{other}")
     console.emit_json(_json(result), json_file)
 
 
