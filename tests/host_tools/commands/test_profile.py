@@ -24,6 +24,9 @@ def test_list_names_every_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert [p["name"] for p in json.loads(out)["profiles"]] == presets.names()
     assert all(name in err for name in presets.names())
+    shares = {p["name"]: (p["spread_percent"], p["read_noise_percent"]) for p in json.loads(out)["profiles"]}
+    assert shares["charan-65nm"] == (pytest.approx([50, 50, 50]), pytest.approx([2, 2, 2]))
+    assert shares["milo-hfo2"][1] == [] and "not given" in err  # its source gives no read noise
 
 
 def test_show_gives_numbers_units_sources_and_assumptions(capsys: pytest.CaptureFixture[str]) -> None:
