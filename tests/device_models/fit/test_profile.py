@@ -22,6 +22,7 @@ from device_models.measured.series import Series
 from device_models.profile import DeviceProfile
 from tests.device_models.documents import EVIDENCE, document
 from tests.device_models.fit.tables import Array, generator, groups, table
+from tests.device_models.measured.files import array
 
 ABOUT = About("made", "a test", "CC0", "none")
 LEVELS = [50.0, 80.0, 110.0, 150.0, 190.0, 240.0]
@@ -203,3 +204,23 @@ def test_bakes_are_in_the_document(cells: MeasuredCells) -> None:
     two = baked(150.0, 2)
     with pytest.raises(ProfileError, match="^bake at 150 C: it lacks levels of the table that is fitted$"):
         fit_profile(cells, ABOUT, family="normal", bakes=Bakes(two, bake_statistics(two)))
+
+
+def test_the_preset_is_what_a_fit_of_its_half_gives() -> None:
+    half = array("B 10k").half("a")
+    fresh = fit_profile(half, ABOUT, level_uS="(level + 0.5) * 128 / 32", half="a").profile
+    preset = DeviceProfile.load("techB-10k")
+    assert preset.levels.conductance_uS == fresh.levels.conductance_uS
+    assert preset.description == fresh.description
+    assert preset.validity is not None and fresh.validity is not None
+    assert preset.validity.time_s == fresh.validity.time_s
+    assert preset.relaxation is not None and fresh.relaxation is not None
+    assert [a.time_s for a in preset.relaxation.aged] == [a.time_s for a in fresh.relaxation.aged]
+    for kept, new in zip((preset.programming, *(a.spread for a in preset.relaxation.aged)),
+                         (fresh.programming, *(a.spread for a in fresh.relaxation.aged)), strict=True):
+        assert kept.distribution == new.distribution == "quantiles"
+        np.testing.assert_allclose(kept.deviation, new.deviation, rtol=1e-3, atol=1e-3)
+    law, again = preset.relaxation.law, fresh.relaxation.law
+    assert law is not None and again is not None
+    assert law.mean_per_decade_uS == pytest.approx(again.mean_per_decade_uS, rel=1e-3)
+    assert law.sd_per_decade_uS == pytest.approx(again.sd_per_decade_uS, rel=1e-3)
