@@ -117,10 +117,14 @@ SPREADS = [
     {"distribution": "normal-log-normal-variance", "reference": "own_conductance", "sigma": 0.1, "variance_sigma": 1.0},
     {"distribution": "quantiles", "reference": "absolute_uS", "probability": [0, 0.2, 0.9, 1],
      "deviation": [[-5, -1, 1, 20]] * 3},
+    {"distribution": "normal", "reference": "own_conductance", "sigma": [0.05, 0.1, 0.02], "shift": [0.1, -0.1, 0.05]},
+    {"distribution": "log-normal", "reference": "absolute_uS", "sigma": 3.0, "shift": -1.0, "target_is": "median"},
+    {"distribution": "gaussian-mixture", "reference": "absolute_uS", "weight": [[0.6, 0.4], [0.2, 0.8], [1, 0]],
+     "shift": [[-2, 3], [1, -6], [4, 0]], "sigma": [[0.5, 1.5], [2, 1], [3, 1]]},
 ]
 
 
-@pytest.mark.parametrize("spread", SPREADS, ids=[f"{s['distribution']}-{s['reference']}" for s in SPREADS])
+@pytest.mark.parametrize("spread", SPREADS, ids=["-".join(map(str, s.values()))[:40] for s in SPREADS])
 def test_cells_have_the_profiles_distribution(spread: dict[str, Any]) -> None:
     profile = DeviceProfile.from_dict(document(programming={**spread, "evidence": EVIDENCE}))
     compiled = compile_profile(profile)
