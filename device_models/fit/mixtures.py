@@ -22,16 +22,18 @@ def fit_mixtures(groups: Sequence[Array], components: int = 3) -> tuple[Array, A
     x = np.zeros((len(groups), int(n.max())))
     inside = np.arange(x.shape[1]) < n[:, None]
     x[inside] = np.concatenate([np.sort(values) for values in groups])
-    whole = np.array([max(float(np.std(values)), 1e-12) for values in groups])[:, None]
+    whole = np.array([max(float(np.std(values)), 1e-12) for values in groups])
     rank = np.where(inside, np.arange(x.shape[1]) / n[:, None] * components, -1).astype(int)
-    share = (rank[..., None] == np.arange(components)) * inside[..., None] * 1.0
+    share = (rank == np.arange(components)[:, None, None]) * inside * 1.0  # [components, groups, cells]
     for _ in range(_STEPS):
-        total = np.maximum(share.sum(axis=1), 1e-12)
-        mean = (share * x[..., None]).sum(axis=1) / total
-        sd = np.sqrt((share * (x[..., None] - mean[:, None]) ** 2).sum(axis=1) / total)
-        sd = np.maximum(sd, _FLOOR * whole)
-        weight = total / n[:, None]
-        log = np.log(weight / sd)[:, None] - ((x[..., None] - mean[:, None]) / sd[:, None]) ** 2 / 2
-        share = np.exp(log - log.max(axis=-1, keepdims=True))
-        share *= inside[..., None] / share.sum(axis=-1, keepdims=True)
-    return weight / weight.sum(axis=1, keepdims=True), mean, sd
+        total = np.maximum(share.sum(axis=2), 1e-12)
+        mean = np.einsum("kgi,gi->kg", share, x) / total
+        away = x - mean[..., None]
+        away *= away
+        sd = np.maximum(np.sqrt(np.einsum("kgi,kgi->kg", share, away) / total), _FLOOR * whole)
+        weight = total / n
+        share = np.log(weight / sd)[..., None] - away / (2 * sd[..., None] ** 2)
+        share -= share.max(axis=0)
+        np.exp(share, out=share)
+        share *= inside / share.sum(axis=0)
+    return (weight / weight.sum(axis=0)).T, mean.T, sd.T
