@@ -79,3 +79,13 @@ def test_parts_are_worth_a_percent_each_and_add_up_to_one() -> None:
     parts = [part for part, _ in pooling.parts]
     assert min(parts) >= 0.01
     assert sum(parts) == pytest.approx(1)
+
+
+def test_a_part_below_a_percent_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = np.zeros(33)
+    parts[[0, 4, 20]] = 0.597, 0.4, 0.003
+    monkeypatch.setattr(stacking, "_simplex", lambda square, cross: parts)
+    rng = generator(6)
+    cells = groups([[100 + 20 * i + rng.normal(0, 3, N)] for i in range(3)])
+    pooling = choose(cells, 100 + 20.0 * np.arange(3)).pooling
+    assert [part for part, _ in pooling.parts] == pytest.approx([0.597 / 0.997, 0.4 / 0.997])
