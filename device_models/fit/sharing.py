@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from device_models.fit.groups import Array, Groups
+from device_models.fit.groups import Array, Groups, Integers
 
 Alignment = Literal["target", "smooth"]
 ALIGNMENTS: tuple[Alignment, ...] = ("target", "smooth")
@@ -70,16 +70,17 @@ class Aligned:
     u: tuple[tuple[Array, ...], ...]
     rho: Array
 
-    def moved(self, k: int, to: int, time: int) -> Array:
-        """The cells of level `k` at one time as cells of level `to`, sorted, in uS, where cells can be."""
-        g_uS: Array = np.clip(self.u[k][time] * self.width[to, time] + self.centre[to, time], 0.0, self.top_uS)
+    def moved(self, levels: Integers, to: int, time: int) -> Array:
+        """The cells of `levels` at one time as cells of level `to`, level by level, in uS, where cells can be."""
+        u = np.concatenate([self.u[k][time] for k in levels])
+        g_uS: Array = np.clip(u * self.width[to, time] + self.centre[to, time], 0.0, self.top_uS)
         return g_uS
 
-    def below(self, k: int, to: int, time: int, g_uS: Array) -> Array:
-        """Share of the cells of level `k`, as cells of level `to`, that are at most g_uS (0 to top_uS)."""
-        u = self.u[k][time]
-        share: Array = np.searchsorted(u, (g_uS - self.centre[to, time]) / self.width[to, time], side="right") / len(u)
-        return share
+    def below(self, levels: Integers, to: int, time: int, g_uS: Array) -> Array:
+        """Shares [levels, len(g_uS)] of the cells of `levels`, as cells of level `to`, that are at most g_uS."""
+        at = (g_uS - self.centre[to, time]) / self.width[to, time]
+        own = [self.u[k][time] for k in levels]
+        return np.stack([u.searchsorted(at, side="right") / len(u) for u in own])
 
     def weights(self, sharing: Sharing) -> Array:
         """w(l, k), [levels, levels]; 1 on the diagonal."""
@@ -138,9 +139,10 @@ def pooled_quantiles(
     """
     x, w = [], []
     for how, one in aligned.items():
-        for k in np.flatnonzero(weights[how][level] > 0):
-            x.append(one.moved(int(k), level, time))
-            w.append(np.full(len(x[-1]), weights[how][level, k]))
+        others = np.flatnonzero(weights[how][level] > 0)
+        if len(others):
+            x.append(one.moved(others, level, time))
+            w.append(np.repeat(weights[how][level, others], [len(one.u[k][time]) for k in others]))
     g, weight = np.concatenate(x), np.concatenate(w)
     order = np.argsort(g, kind="stable")
     g, weight = g[order], weight[order]

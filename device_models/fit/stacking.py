@@ -55,7 +55,7 @@ def stack(
 def _below(aligned: Aligned, weights: Array, level: int, time: int, grid: Array) -> Array:
     """Distribution functions [ways, grid] of one level, pooled with weights [ways, levels]."""
     others = np.flatnonzero(weights.max(axis=0) > 0)
-    f = np.stack([aligned.below(int(k), level, time, grid) for k in others])
+    f = aligned.below(others, level, time, grid)
     w = weights[:, others] * np.array([len(aligned.u[k][time]) for k in others])
     return np.asarray((w @ f) / w.sum(axis=1, keepdims=True))
 

@@ -110,11 +110,12 @@ def test_pooled_quantiles_are_those_of_the_weighted_cells() -> None:
 def test_cells_that_are_moved_stay_where_cells_can_be_and_are_counted_where_they_lie() -> None:
     cells = groups([[np.array([5.0, 6, 30])], [np.array([70.0, 99, 100])]])
     one = align(cells, np.array([6.0, 99.0]), "target")
-    assert one.moved(1, 0, 0).tolist() == [0, 6, 7]
-    assert one.moved(0, 1, 0).tolist() == [98, 99, 100]
+    assert one.moved(np.array([1]), 0, 0).tolist() == [0, 6, 7]
+    assert one.moved(np.array([0]), 1, 0).tolist() == [98, 99, 100]
     many = alike(7)
     for how in ("target", "smooth"):
         one = align(many, TARGETS, how)
         grid = np.linspace(1, one.top_uS - 1, 500)
-        moved = one.moved(3, 9, 0)
-        np.testing.assert_allclose(one.below(3, 9, 0, grid), [(moved <= g).mean() for g in grid], atol=1 / N)
+        moved = one.moved(np.array([3, 5]), 9, 0).reshape(2, N)
+        share = one.below(np.array([3, 5]), 9, 0, grid)
+        np.testing.assert_allclose(share, [[(row <= g).mean() for g in grid] for row in moved], atol=1 / N)
