@@ -34,6 +34,9 @@ def old(flash, bundles, board):
     assert files == {p: p.lstat().st_mtime_ns for p in (root / link).rglob("*") if "__pycache__" not in p.parts}
     run = board.shell(f"broken/rram-edge selftest broken/current/{bundles(OLD).name}")
     assert run.returncode == 0, run.stdout + run.stderr
+    until = time.monotonic() + 20  # the board's side of a cut connection takes a moment to notice and to tidy up
+    while list(root.rglob("*.part")) and time.monotonic() < until:
+        time.sleep(0.1)
     assert not list(root.rglob("*.part"))
 
 
