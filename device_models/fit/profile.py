@@ -55,7 +55,10 @@ class Bakes:
 
 @dataclass(frozen=True)
 class FitResult:
-    """The profile, why its distribution, and what stands beside it: stuck-at rates, times left out, cells used."""
+    """The profile, why its distribution, and what stands beside it: stuck-at rates, times left out, cells used.
+
+    `far_levels`: levels whose median cell was not even nearest to its own target after programming.
+    """
 
     profile: DeviceProfile
     choice: Choice
@@ -63,6 +66,7 @@ class FitResult:
     left_out_s: tuple[float, ...]
     n_cells: int
     n_rows: int
+    far_levels: tuple[int, ...]
 
 
 def fit_profile(
@@ -97,7 +101,13 @@ def fit_profile(
         retention=_retention(bakes, groups.levels, about.source) if bakes else None)
     left_out = tuple(t for t in everything.times_s if t not in groups.times_s)
     stuck = _stuck(bakes.cells if bakes else cells, targets)  # a cell of the bakes was programmed several times
-    return FitResult(profile, choice, stuck, left_out, cells.n_cells, len(cells))
+    return FitResult(profile, choice, stuck, left_out, cells.n_cells, len(cells), far_levels(groups, targets))
+
+
+def far_levels(groups: Groups, targets_uS: Array) -> tuple[int, ...]:
+    """The levels whose median at the first time lies nearer to another level's target than to their own."""
+    nearest = np.abs(groups.medians(0)[:, None] - targets_uS).argmin(axis=1)
+    return tuple(level for i, level in enumerate(groups.levels) if nearest[i] != i)
 
 
 def level_targets(groups: Groups, level_uS: str | None) -> Array:

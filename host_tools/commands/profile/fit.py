@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from device_models.fit.read_noise import SeriesNoise
     from device_models.measured import MeasuredCells
 
+FEW = 0.5  # of the levels may have their median cell elsewhere without a word (technology B: 0.4)
 FAMILIES = ("normal", "log-normal", "gaussian-mixture", "quantiles")
 
 
@@ -112,6 +113,10 @@ def _print(result: FitResult) -> None:
                   ["distribution", "score", "worse than the best", ""], rows)
     console.say(f"chosen: {choice.why}")
     console.say(f"pooling: {choice.pooling}")
+    far = result.far_levels
+    if len(far) > FEW * profile.n_levels:
+        console.say(f"warning: the median cell of {len(far)} of {profile.n_levels} levels lies nearer to another "
+                    "level's target than to its own: is --target right, and --level-uS?")
     if result.left_out_s:
         times = ", ".join(f"{t:g}" for t in result.left_out_s)
         console.say(f"left out: fewer than 30 cells of a level at {times} s")

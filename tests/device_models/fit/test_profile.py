@@ -14,7 +14,7 @@ from device_models.derive import distribution_at
 from device_models.draws import draw_cells
 from device_models.errors import ProfileError
 from device_models.fit.groups import group
-from device_models.fit.profile import About, Bakes, FitResult, fit_profile, level_targets
+from device_models.fit.profile import About, Bakes, FitResult, far_levels, fit_profile, level_targets
 from device_models.fit.read_noise import fit_read_noise
 from device_models.fit.retention import bake_statistics
 from device_models.measured.cells import MeasuredCells
@@ -224,3 +224,10 @@ def test_the_preset_is_what_a_fit_of_its_half_gives() -> None:
     assert law is not None and again is not None
     assert law.mean_per_decade_uS == pytest.approx(again.mean_per_decade_uS, rel=1e-3)
     assert law.sd_per_decade_uS == pytest.approx(again.sd_per_decade_uS, rel=1e-3)
+
+
+def test_levels_whose_median_cell_is_elsewhere_are_told() -> None:
+    rng = generator(9)
+    apart = groups([[100 + 20 * i + rng.normal(0, 1, N)] for i in (0, 2, 1, 3)])
+    assert far_levels(apart, 100 + 20.0 * np.arange(4)) == (1, 2)
+    assert far_levels(apart, np.array([100.0, 140.0, 120.0, 160.0])) == ()
