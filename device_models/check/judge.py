@@ -96,6 +96,19 @@ def judge(profile: DeviceProfile, judged: Groups, fitted: Groups, outside: bool 
     return Verdict(own, sides, float(np.mean(tv)), float(np.mean(floor)), tuple(groups), not reasons, reasons)
 
 
+def comparable(judged: Groups, fitted: Groups) -> tuple[Groups, Groups, tuple[float, ...]]:
+    """Both halves at the times that a fit of `fitted` takes and `judged` has, and the times that are left out.
+
+    A fit leaves out later times at which a level has fewer than MIN_CELLS cells (`fit.groups.enough`).
+    """
+    first = min(fitted.times_s)
+    few = {time_s for j, time_s in enumerate(fitted.times_s)
+           if time_s != first and min(len(row[j]) for row in fitted.values) < MIN_CELLS}
+    both = (set(judged.times_s) & set(fitted.times_s)) - few
+    left_out = tuple(sorted((set(judged.times_s) | set(fitted.times_s)) - both))
+    return judged.at(both), fitted.at(both), left_out
+
+
 def bootstrap(sample: Array) -> Distribution:
     """The distribution of the sample itself, each cell in the middle of its step."""
     n = len(sample)

@@ -39,5 +39,7 @@ def _moved(own: Array, start: Array, change: Array, n: int) -> Array:
     k = min(NEIGHBOURS, len(start))
     nearest = np.clip(np.searchsorted(start, own) - k // 2, 0, len(start) - k)
     every = own[:, None] + change[nearest[:, None] + np.arange(0, k, _EVERY)]
-    values: Array = np.maximum(np.quantile(every, (np.arange(n) + 0.5) / n), 0.0)
+    every = np.sort(every, axis=None)
+    place = (np.arange(n) + 0.5) / n * (len(every) - 1)  # np.quantile, six times as fast
+    values: Array = np.maximum(np.interp(place, np.arange(len(every)), every), 0.0)
     return values

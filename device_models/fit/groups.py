@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -39,6 +39,13 @@ class Groups:
         cells = tuple(tuple(c[m] for c, m in zip(*pair, strict=True)) for pair in zip(self.cells, masks, strict=True))
         return Groups(self.source, self.levels, self.times_s, values, cells)
 
+    def at(self, times_s: Container[float]) -> Groups:
+        """Without the readings at other times."""
+        keep = [i for i, time_s in enumerate(self.times_s) if time_s in times_s]
+        return Groups(self.source, self.levels, tuple(self.times_s[i] for i in keep),
+                      tuple(tuple(row[i] for i in keep) for row in self.values),
+                      tuple(tuple(row[i] for i in keep) for row in self.cells))
+
     def medians(self, time: int) -> Array:
         """Median of every level at one time in uS."""
         return np.array([np.median(row[time]) for row in self.values])
@@ -74,7 +81,5 @@ def enough(groups: Groups) -> Groups:
         level = groups.levels[few[0]]
         raise ProfileError(f"{groups.source}: level {level} has {counts[few[0], 0]} cells at {groups.times_s[0]:g} s, "
                            f"expected at least {MIN_CELLS}")
-    keep = np.flatnonzero((counts >= MIN_CELLS).all(axis=0))
-    return Groups(groups.source, groups.levels, tuple(groups.times_s[i] for i in keep),
-                  tuple(tuple(row[i] for i in keep) for row in groups.values),
-                  tuple(tuple(row[i] for i in keep) for row in groups.cells))
+    columns = zip(groups.times_s, counts.T, strict=True)
+    return groups.at([time_s for time_s, column in columns if column.min() >= MIN_CELLS])

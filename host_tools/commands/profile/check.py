@@ -37,14 +37,17 @@ def command(
     \b
     Example: rram profile check my.json --against cells.csv --target 'addr % 32'
     """
-    from device_models.check.judge import judge
+    from device_models.check.judge import comparable, judge
     from device_models.fit.groups import group
     from device_models.profile import DeviceProfile
 
     document = DeviceProfile.load(profile)
     cells = measured.cells()
     judged, fitted = group(cells.half(half)), group(cells.half("a" if half == "b" else "b"))  # type: ignore[arg-type]
+    judged, fitted, left_out = comparable(judged, fitted)
     verdict = judge(document, judged, fitted, outside)
+    if left_out:
+        console.say(f"left out: too few cells at {', '.join(f'{time_s:g}' for time_s in left_out)} s")
     _print(document.name, verdict)
     if plot:
         from host_tools.plots.check import figure

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from device_models.check.judge import Verdict, bootstrap, judge
+from device_models.check.judge import Verdict, bootstrap, comparable, judge
 from device_models.errors import ProfileError
 from device_models.fit.groups import Groups, group
 from device_models.fit.profile import About, fit_profile
 from device_models.profile import DeviceProfile
 from tests.device_models.documents import EVIDENCE, document
-from tests.device_models.fit.tables import Array, generator, table
+from tests.device_models.fit.tables import Array, generator, groups, table
 from tests.device_models.measured.files import array
 
 LEVELS, TIMES = [250.0, 280.0, 310.0, 340.0], (0.0, 100.0)
@@ -140,6 +140,16 @@ def test_what_the_profile_does_not_know_is_refused() -> None:
         judge(profile(), judged, halves(times=(0.0,))[1])
     with pytest.raises(ProfileError, match="no level and time with at least 30 cells in both halves"):
         judge(profile(), *halves(n=40))
+
+
+def test_times_that_a_fit_leaves_out_are_not_judged() -> None:
+    enough, few = np.linspace(10, 20, 40), np.linspace(10, 20, 20)
+    fitted = groups([[enough] * 3, [enough, few, enough]], (0.0, 1.0, 10.0))  # a level with 20 cells at 1 s
+    judged = groups([[enough] * 3, [enough] * 3], (0.0, 1.0, 100.0))  # none at 10 s, some at 100 s
+    here, there, left_out = comparable(judged, fitted)
+    assert (here.times_s, there.times_s, left_out) == ((0.0,), (0.0,), (1.0, 10.0, 100.0))
+    alike = comparable(fitted, judged)  # the half that judges may have few cells of a level: that group is skipped
+    assert (alike[0].times_s, alike[2]) == ((0.0, 1.0), (10.0, 100.0))
 
 
 def test_levels_count_from_anywhere_where_there_are_as_many() -> None:
