@@ -295,4 +295,5 @@ def test_a_profile_that_is_no_file_is_refused(capsys: pytest.CaptureFixture[str]
     binary.write_bytes(b"\xff\xfe\x00")
     assert refused(capsys, "show", str(binary)) == f"profile {binary}: not a text file (UTF-8)"
     assert "Is a directory" in refused(capsys, "show", str(tmp_path))
-    assert "no such file, and not a preset (" in refused(capsys, "show", "../../x")
+    absent = f"{tmp_path}/a/../../x"
+    assert f"{absent}: no such file, and not a preset (" in refused(capsys, "show", absent)
