@@ -11,7 +11,7 @@ import numpy.typing as npt
 from device_models.compile import spread_distribution
 from device_models.distributions import Distribution
 from device_models.errors import ProfileError
-from device_models.parts import Evidence
+from device_models.parts import Evidence, ReadNoise
 from device_models.spread import QuantileSpread, Spread
 from device_models.validity import refuse_outside
 
@@ -88,10 +88,18 @@ def with_levels(profile: DeviceProfile, levels_uS: Sequence[float], outside: boo
     if profile.relaxation is not None:
         later = [{"time_s": a.time_s, "spread": moved(a.spread)} for a in profile.relaxation.aged]
         data["relaxation"] = {"aged": later, "evidence": profile.relaxation.evidence}
-    for amount in data.get("read_noise", {}).values():
-        if isinstance(amount.get("value"), tuple):
-            amount["value"] = tuple(np.interp(levels_uS, own, amount["value"]))
+    data["read_noise"] = read_noise_at(profile, levels_uS)
     return type(profile).from_dict(data, f"profile {profile.name} at other levels")
+
+
+def read_noise_at(profile: DeviceProfile, levels_uS: Sequence[float]) -> ReadNoise:
+    """The profile's read noise at other target conductances in uS: linear between its levels, beyond them it stays."""
+    noise, changed = profile.read_noise, {}
+    for key, amount in (("relative", noise.relative), ("absolute_uS", noise.absolute_uS)):
+        if amount is not None and isinstance(amount.value, tuple):
+            value = np.interp(levels_uS, profile.levels.conductance_uS, amount.value)
+            changed[key] = amount.model_copy(update={"value": tuple(value.tolist())})
+    return noise.model_copy(update=changed)
 
 
 def _spread_at(profile: DeviceProfile, time_s: float) -> Spread:

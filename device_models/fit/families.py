@@ -71,11 +71,11 @@ def _mixtures(groups: Groups) -> Table:
 
 
 def _sd(row: list[Distribution]) -> tuple[float, ...]:
-    return tuple(_short(d.var**0.5) for d in row)
+    return tuple(short(d.var**0.5) for d in row)
 
 
 def _shift(row: list[Distribution], targets: Array) -> tuple[float, ...]:
-    return tuple(_short(d.mean - target) for d, target in zip(row, targets, strict=True))
+    return tuple(short(d.mean - target) for d, target in zip(row, targets, strict=True))
 
 
 def _normal_spread(row: list[Distribution], targets: Array, evidence: Evidence) -> Spread:
@@ -104,9 +104,10 @@ def _quantile_spread(row: list[Distribution], targets: Array, evidence: Evidence
         deviation=tuple(_shorts(d.x - target) for d, target in zip(tables, targets, strict=True)))
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """Five digits: more than any measurement holds, and a document that can be read."""
     return float(f"{value:.5g}")
 
 
 def _shorts(values: Array) -> tuple[float, ...]:
-    return tuple(map(_short, values))
+    return tuple(map(short, values))

@@ -13,8 +13,8 @@ import numpy as np
 from device_models.aging import AgedSpread, Bake, Relaxation, Retention
 from device_models.errors import ProfileError
 from device_models.fit.choice import Choice, choose
-from device_models.fit.families import families
-from device_models.fit.groups import MIN_CELLS, Array, Groups, enough, group
+from device_models.fit.families import families, short
+from device_models.fit.groups import Array, Groups, enough, group
 from device_models.fit.read_noise import SeriesNoise, pooled_shares
 from device_models.fit.relaxation import log_time_law
 from device_models.fit.retention import ArrheniusFit, BakeStatistics
@@ -138,10 +138,10 @@ def read_noise(noise: tuple[SeriesNoise, ...], targets_uS: Array, levels: tuple[
               f"{', '.join(map(str, known))}; linear in the level between, held beyond. The emulation draws it anew at "
               "every read, the measured noise is slower (spectrum)."))
     spectrum = None if shares.slope is None else NoiseSpectrum(
-        band_Hz=noise[0].band_Hz, slope=_short(shares.slope), share_white=_short(shares.white),
-        share_flicker=_short(shares.flicker), share_rtn=_short(shares.rtn),
+        band_Hz=noise[0].band_Hz, slope=short(shares.slope), share_white=short(shares.white),
+        share_flicker=short(shares.flicker), share_rtn=short(shares.rtn),
         evidence=evidence.model_copy(update={"note": "Mean shares of the power of the series in this band."}))
-    relative = tuple(_short(v) for v in np.interp(levels, known, mean))
+    relative = tuple(short(v) for v in np.interp(levels, known, mean))
     return ReadNoise(relative=Amount(value=relative, evidence=evidence), spectrum=spectrum)
 
 
@@ -178,8 +178,8 @@ def _retention(bakes: Bakes, levels: tuple[int, ...], source: str) -> Retention:
             raise ProfileError(f"bake at {one.temperature_C:g} C: it lacks levels of the table that is fitted")
         place = np.searchsorted(one.level, levels)
         rows.append(Bake(temperature_C=one.temperature_C, time_s=one.time_s,
-                         mean_shift_uS=tuple(_short(v) for v in one.mean_shift_uS[place]),
-                         sd_uS=tuple(_short(v) for v in one.sd_uS[place])))
+                         mean_shift_uS=tuple(short(v) for v in one.mean_shift_uS[place]),
+                         sd_uS=tuple(short(v) for v in one.sd_uS[place])))
     fit = bakes.arrhenius
     energy = fit.activation_energy_eV if fit is not None and fit.supported else None
     note = "Change of the cells in each bake." + (f" {fit.statement}" if fit is not None else "")
@@ -192,10 +192,3 @@ def _stuck(cells: MeasuredCells, targets: Array) -> StuckRates | None:
         return stuck_rates(cells, float(targets[-1]))
     except ProfileError:  # read once, or no level that could show it: then there is nothing to say
         return None
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
-__all__ = ["MIN_CELLS", "About", "Bakes", "FitResult", "fit_profile", "level_targets", "read_noise"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from device_models.aging import AgedSpread, Relaxation
+from device_models.derive import read_noise_at
 from device_models.parts import Evidence, Levels, ProgrammingCost
 from device_models.profile import DeviceProfile
 from device_models.spread import QuantileSpread
@@ -40,7 +41,7 @@ def outcome(source: DeviceProfile, report: WriteReport, timing: Timing, name: st
                "programming": table(report.written_uS, levels, evidence), "relaxation": relaxation, "retention": None,
                "programming_cost": cost}
     if not same:
-        changes["read_noise"] = source.read_noise if _is_one_for_all(source) else _noise_at(source, levels)
+        changes["read_noise"] = read_noise_at(source, levels)
     return DeviceProfile.model_validate({**{key: getattr(source, key) for key in type(source).model_fields}, **changes})
 
 
@@ -49,18 +50,3 @@ def table(cells_uS: Array, levels: Sequence[float], evidence: Evidence) -> Quant
     rows = np.quantile(cells_uS, PROBABILITIES, axis=1).T - np.array(levels)[:, None]
     return QuantileSpread(distribution="quantiles", reference="absolute_uS", probability=PROBABILITIES,
                           deviation=tuple(tuple(round(float(v), 6) for v in row) for row in rows), evidence=evidence)
-
-
-def _is_one_for_all(source: DeviceProfile) -> bool:
-    parts = (source.read_noise.relative, source.read_noise.absolute_uS)
-    return not any(part is not None and isinstance(part.value, tuple) for part in parts)
-
-
-def _noise_at(source: DeviceProfile, levels: tuple[float, ...]) -> object:
-    update = {}
-    for key in ("relative", "absolute_uS"):
-        part = getattr(source.read_noise, key)
-        if part is not None and isinstance(part.value, tuple):
-            value = np.interp(levels, source.levels.conductance_uS, part.value)
-            update[key] = part.model_copy(update={"value": tuple(value.tolist())})
-    return source.read_noise.model_copy(update=update)

@@ -47,10 +47,8 @@ def nearer_to_another(profile: DeviceProfile) -> float:
     """Share of cells (levels alike) that lie nearer to another level's target than to their own."""
     import numpy as np
 
-    targets = np.array(profile.levels.conductance_uS)
-    middles = (targets[1:] + targets[:-1]) / 2
-    right = []
-    for level in range(len(targets)):
-        cdf = distribution(profile, level).cdf(middles)
-        right.append((cdf[level] if level < len(middles) else 1.0) - (cdf[level - 1] if level else 0.0))
+    from device_models.check.confusion import bin_edges, model_shares
+
+    edges = bin_edges(np.array(profile.levels.conductance_uS))
+    right = [model_shares(distribution(profile, level), edges)[level] for level in range(profile.n_levels)]
     return float(1 - np.mean(right))
