@@ -63,9 +63,9 @@ class DemoResult:
 def make_bundles(data: Dataset, options: DemoOptions) -> tuple[Path, Path]:
     """Train, distil, export; returns (the student's bundle, the bundle of the ideal network put on RRAM as it is)."""
     from host_tools.export import ExportOptions
-    from host_tools.mask import MaskChoice
-    from host_tools.recipes import get
+    from host_tools.mapping.mask import MaskChoice
     from host_tools.study.prepare import prepare
+    from host_tools.training.recipes import get
 
     export = ExportOptions(mask=MaskChoice(sram_percent=options.sram_percent, seed=options.seed), seed=options.seed)
     files = prepare(get("digits"), data, options.seed, options.folder, export)

@@ -24,9 +24,9 @@ from firmware_py.graph import Node, parse_graph
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
-from host_tools.mapping import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
-from host_tools.mask import MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
-from host_tools.ranges import converter_ranges
+from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
+from host_tools.mapping.network import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
+from host_tools.mapping.ranges import converter_ranges
 
 CODES = {"u1": "U8", "i1": "I8", "u2": "U16", "i4": "I32", "u4": "U32", "f4": "F32", "f8": "F64"}
 FISHER_IMAGES = 2000

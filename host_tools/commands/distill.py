@@ -47,13 +47,13 @@ def command(
     Example: rram distill --data digits --teacher teacher.keras --profile charan-65nm -o student.keras
     """
     from device_models.profile import DeviceProfile
-    from host_tools import recipes
     from host_tools.record import check_output, load_model, read_record, save_model, sha256
+    from host_tools.training import recipes
 
     check_output(output)
     dataset, device = load_from_options(data, data_dir), DeviceProfile.load(profile)
     network, source = load_model(teacher), read_record(teacher)
-    from host_tools import distill
+    from host_tools.training import distill
 
     recipe = recipes.for_data(data).student
     recipe = replace(recipe, epochs=epochs or recipe.epochs, clip=clip or recipe.clip)

@@ -77,7 +77,7 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     from device_models.profile import DeviceProfile
     from host_tools.export import STAGES, ExportOptions, export_bundle
     from host_tools.inspect import summary
-    from host_tools.mask import MaskChoice
+    from host_tools.mapping.mask import MaskChoice
     from host_tools.record import load_model, read_record, sha256
 
     options = ExportOptions(

@@ -46,12 +46,12 @@ def command(profile: str, share: float, ratios: str, network: Path | None, recip
     Example: rram profile readings charan-65nm --chips 20 --json readings.json
     """
     from device_models.profile import DeviceProfile
-    from host_tools import recipes
     from host_tools.data import load
     from host_tools.record import load_model
     from host_tools.study.prepare import default_cache, prepare_teacher
     from host_tools.study.readings import compare_readings
     from host_tools.study.run import StudyOptions
+    from host_tools.training import recipes
 
     document, wanted, chosen = DeviceProfile.load(profile), _ratios(ratios), recipes.get(recipe)
     data = load(chosen.data, data_dir)

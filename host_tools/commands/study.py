@@ -53,13 +53,13 @@ def command(bundle: Path | None, recipe: str | None, data: str | None, data_dir:
     """
     from firmware_py import c_engine
     from firmware_py.cells import Effects
-    from host_tools import recipes
     from host_tools.data import load
     from host_tools.shift import Shift
     from host_tools.study import report
     from host_tools.study.chips import ChipPlan
     from host_tools.study.prepare import default_cache, prepare
     from host_tools.study.run import StudyOptions, plain_row, study_bundle
+    from host_tools.training import recipes
 
     if (bundle is None) == (recipe is None):
         raise HostError("study: give either a BUNDLE or --recipe NAME")

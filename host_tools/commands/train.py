@@ -36,8 +36,8 @@ def command(
     \b
     Example: rram train --data digits -o teacher.keras
     """
-    from host_tools import loop, recipes, train
     from host_tools.record import check_output
+    from host_tools.training import loop, recipes, train
 
     check_output(output)
     dataset = load_from_options(data, data_dir)

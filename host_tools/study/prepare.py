@@ -13,10 +13,10 @@ from device_models.profile import DeviceProfile
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.export import STAGES, ExportOptions, export_bundle
-from host_tools.mask import MaskChoice
-from host_tools.recipes import Recipe
+from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model, read_record, save_model, sha256
 from host_tools.study.run import RecipeFiles
+from host_tools.training.recipes import Recipe
 
 # The code that decides a result: what a former version of it made is made again, not taken for today's.
 TRAINING = ("augment", "cells", "convert", "distill", "layers", "loop", "models", "schedules", "train")
@@ -68,7 +68,7 @@ def _folder(recipe: Recipe, profile: DeviceProfile, data: Dataset, seed: int, ca
 
 def _train_teacher(path: Path, recipe: Recipe, data: Dataset, seed: int) -> None:
     if not path.exists():
-        from host_tools.train import train
+        from host_tools.training.train import train
 
         with console.progress("training the teacher", recipe.teacher.epochs) as bar:
             model, record = train(data, recipe.teacher, seed, bar.advance)
@@ -77,7 +77,7 @@ def _train_teacher(path: Path, recipe: Recipe, data: Dataset, seed: int) -> None
 
 def _train_student(files: RecipeFiles, recipe: Recipe, data: Dataset, profile: DeviceProfile, seed: int) -> None:
     if not files.student.exists():
-        from host_tools.distill import distill
+        from host_tools.training.distill import distill
 
         with console.progress("distilling the student", recipe.student.epochs) as bar:
             model, record = distill(data, load_model(files.teacher), profile, recipe.student, seed, bar.advance)

@@ -15,7 +15,7 @@ from device_models.readings import readings
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.export import ExportOptions, export_bundle
-from host_tools.mask import MaskChoice
+from host_tools.mapping.mask import MaskChoice
 from host_tools.study.chips import UNTOUCHED, ChipPlan, measure_chips
 from host_tools.study.run import StudyOptions, study_data
 

@@ -10,8 +10,8 @@ import pytest
 
 if TYPE_CHECKING:
     from host_tools.data import Dataset
-    from host_tools.recipes import Recipe
     from host_tools.study.run import RecipeFiles
+    from host_tools.training.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Teacher, student and both bundles of digits: about 20 seconds, once."""
     pytest.importorskip("tensorflow", reason="networks are Keras models")
     pytest.importorskip("sklearn", reason="digits come with scikit-learn")
-    from host_tools import recipes
     from host_tools.data import load
     from host_tools.study.prepare import prepare
+    from host_tools.training import recipes
 
     recipe, data = short(recipes.get("digits"), 5, 6), load("digits")
     cache = tmp_path_factory.mktemp("cache")

@@ -13,7 +13,7 @@ from firmware_py.graph import Node, parse_graph
 from host_tools.backend import keras
 from host_tools.data import Dataset
 from host_tools.export import _bare_layer
-from host_tools.mapping import MappedNetwork
+from host_tools.mapping.network import MappedNetwork
 from tests.host_tools.profiles import changed
 
 SHAPE, CLASSES = (8, 8, 1), 4

@@ -11,10 +11,11 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="networks are Keras models")
 
-from host_tools import demo, recipes
+from host_tools import demo
 from host_tools.cli import main
 from host_tools.record import load_model
 from host_tools.shift import Shift
+from host_tools.training import recipes
 from tests.host_tools.conftest import Trained
 
 TRACKS = ["ideal network, digital", "ideal network on the chip, no help", "student on the chip, untouched",

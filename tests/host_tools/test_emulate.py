@@ -15,7 +15,7 @@ from device_models.profile import DeviceProfile
 from firmware_py.cells import Effects, draw_conductances
 from host_tools import emulate
 from host_tools.data import scaled
-from host_tools.mapping import map_model
+from host_tools.mapping.network import map_model
 from tests.host_tools import networks
 from tests.host_tools.networks import CLASSES, L, chain
 

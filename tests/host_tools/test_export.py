@@ -25,11 +25,11 @@ from firmware_py.correction import count_sram
 from firmware_py.errors import RramError
 from firmware_py.numpy_engine import ideal_activations
 from host_tools import export
-from host_tools.convert import convert
+from host_tools.conversion import convert
 from host_tools.data import scaled
 from host_tools.errors import HostError
 from host_tools.export import ExportOptions, export_bundle
-from host_tools.mask import MaskChoice
+from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model
 from tests.host_tools import networks
 from tests.host_tools.conftest import Trained

@@ -19,7 +19,7 @@ def test_lenet5_has_its_61470_weights_and_gives_logits() -> None:
     assert logits.shape == (5, 10) and not np.allclose(logits.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize(("shape", "name"), [((8, 8, 1), "tiny"), ((28, 28, 1), "lenet5"), ((32, 32, 3), "lenet5")])
+@pytest.mark.parametrize(("shape", "name"), [((8, 8, 1), "tiny"), ((28, 28, 1), "lenet5"), ((28, 28, 3), "resnet8")])
 def test_auto_chooses_by_the_size_of_the_images(shape: tuple[int, int, int], name: str) -> None:
     assert models.build("auto", shape, 7).name == name
     assert models.build("auto", shape, 7).output_shape == (None, 7)
@@ -32,7 +32,7 @@ def test_weights_are_a_function_of_the_seed() -> None:
 
 
 def test_unknown_names_and_images_too_small_are_refused() -> None:
-    with pytest.raises(HostError, match="'lenet' is unknown, expected one of auto, lenet5, tiny"):
+    with pytest.raises(HostError, match="'lenet' is unknown, expected one of auto, lenet5, tiny, resnet8"):
         models.build("lenet", (28, 28, 1), 10)
     with pytest.raises(HostError, match="images are 8x8, expected at least 14x14"):
         models.build("lenet5", (8, 8, 1), 10)

@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow", reason="networks are Keras models")
 
 import tensorflow as tf
 
-from host_tools.convert import convert
+from host_tools.conversion import convert
 from host_tools.data import scaled
 from host_tools.errors import HostError
 from host_tools.record import load_model

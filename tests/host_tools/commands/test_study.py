@@ -12,9 +12,9 @@ pytest.importorskip("tensorflow", reason="networks are Keras models")
 
 from firmware_py.bundle import Bundle
 from firmware_py.correction import count_sram
-from host_tools import recipes
 from host_tools.cli import main
 from host_tools.study.chips import measure_chip
+from host_tools.training import recipes
 from tests.host_tools.conftest import Trained
 
 SMALL = ("--chips", "3", "--images", "60", "--labels", "30", "--workers", "1")
@@ -36,7 +36,7 @@ def test_a_recipe_run_reports_every_row(
 ) -> None:
     """From the cache: nothing is trained. Statistics against numpy, over chips measured one by one."""
     monkeypatch.setitem(recipes.RECIPES, "digits", trained.recipe)
-    monkeypatch.setattr("host_tools.train.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("host_tools.training.train.train", lambda *_, **__: pytest.fail("trained again"))
     figures = []
 
     def noted(*arguments: object) -> dict[str, float]:

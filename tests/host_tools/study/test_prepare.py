@@ -12,13 +12,13 @@ pytest.importorskip("tensorflow", reason="networks are Keras models")
 
 from safetensors.numpy import load_file
 
-from host_tools import recipes
 from host_tools.data import Dataset
 from host_tools.export import ExportOptions
-from host_tools.mask import MaskChoice
+from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model, sha256
 from host_tools.study.prepare import prepare
 from host_tools.study.run import RecipeFiles
+from host_tools.training import recipes
 from tests.host_tools import networks
 from tests.host_tools.conftest import Trained, short
 
@@ -45,7 +45,7 @@ def test_another_seed_recipe_or_data_set_is_other_work(trained: Trained, monkeyp
     def started(*_: object, **__: object) -> None:
         raise StartedError
 
-    monkeypatch.setattr("host_tools.train.train", started)
+    monkeypatch.setattr("host_tools.training.train.train", started)
     less = replace(trained.data, x_train=trained.data.x_train[1:], y_train=trained.data.y_train[1:])
     for recipe, data, seed in (
         (trained.recipe, trained.data, 1),
@@ -57,7 +57,7 @@ def test_another_seed_recipe_or_data_set_is_other_work(trained: Trained, monkeyp
 
 
 def test_another_sram_budget_exports_again_without_training(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("host_tools.train.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("host_tools.training.train.train", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr("host_tools.tflite.to_tflite", lambda *_: b"TFL3")
     again = prepare(trained.recipe, trained.data, 0, trained.cache, OPTIONS)
     assert again.teacher == trained.files.teacher

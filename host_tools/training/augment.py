@@ -1,4 +1,6 @@
-"""Small random rotations, scalings and shifts of a batch of images, and of nothing else."""
+"""Random changes of a batch of images: small rotations, scalings and shifts, or crops and mirror images.
+
+Each draws from the generator it is given, and from nothing else."""
 
 from __future__ import annotations
 
@@ -37,3 +39,27 @@ class Affine:
             x, matrices, interpolation="bilinear", fill_mode="constant", fill_value=0.0
         )
         return keras.ops.convert_to_numpy(moved)
+
+
+@dataclass(frozen=True)
+class CropFlip:
+    """Colour photographs: a shift by whole pixels (zeros come in), up to `shift_px`, and a mirror image half of the
+    time."""
+
+    shift_px: int = 4
+    flip: bool = True
+
+    def __call__(self, rng: np.random.Generator, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each image [n, H, W, C] by a shift and flip of its own."""
+        n, height, width, channels = x.shape
+        pad = self.shift_px
+        padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width, channels), axis=(1, 2, 3))
+        row, column = rng.integers(0, 2 * pad + 1, (2, n))
+        moved = windows[np.arange(n), row, column, 0]
+        mirrored = (rng.random(n) < 0.5) & self.flip
+        moved[mirrored] = moved[mirrored, :, ::-1]
+        return moved
+
+
+Augment = Affine | CropFlip

@@ -12,7 +12,7 @@ pytest.importorskip("keras", reason="needs the host extra")
 
 from host_tools.backend import keras
 from host_tools.data.dataset import Dataset
-from host_tools.loop import EMA_EVERY, Diverged, accuracy, fit
+from host_tools.training.loop import EMA_EVERY, Diverged, accuracy, fit
 
 
 def bars(n: int = 120) -> Dataset:

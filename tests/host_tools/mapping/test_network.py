@@ -11,10 +11,10 @@ pytest.importorskip("tensorflow", reason="networks are Keras models")
 
 from firmware_py.graph import digital, im2col
 from host_tools.backend import keras
-from host_tools.convert import convert
+from host_tools.conversion import convert
 from host_tools.data import scaled
 from host_tools.errors import HostError
-from host_tools.mapping import MappedNetwork, map_model, nearest_levels
+from host_tools.mapping.network import MappedNetwork, map_model, nearest_levels
 from tests.host_tools import networks
 from tests.host_tools.networks import CLASSES, SHAPE, L, chain
 from tests.host_tools.profiles import charan

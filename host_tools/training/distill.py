@@ -9,12 +9,12 @@ import numpy as np
 
 from device_models.profile import DeviceProfile
 from host_tools.backend import keras
-from host_tools.convert import convert, load_chip, plain_copy
+from host_tools.conversion import convert, load_chip, plain_copy
 from host_tools.data import Dataset
 from host_tools.errors import HostError
-from host_tools.loop import Advance, accuracy, fit
-from host_tools.recipes import StudentRecipe
-from host_tools.schedules import OneCycle
+from host_tools.training.loop import Advance, accuracy, fit
+from host_tools.training.recipes import StudentRecipe
+from host_tools.training.schedules import OneCycle
 
 ops = keras.ops
 VALIDATION_CHIPS = 8

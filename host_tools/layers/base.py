@@ -1,5 +1,4 @@
-"""Keras layers whose weights sit on differential RRAM pairs: `RRAMDense` and `RRAMConv2D`. Importing this registers
-them with Keras.
+"""What every layer on RRAM pairs shares: latent weights, levels, draws of the cells, a gain and a bias per column.
 
 Training: the latent weight is brought to its level and replaced by a freshly drawn pair; the batch falls into `draws`
 groups, and each group sees cells of its own. The gradient goes straight through the rounding (Bengio 2013), times what
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host_tools.backend import keras
-from host_tools.cells import PAIRS, pair_table
+from host_tools.layers.cells import PAIRS, pair_table
 
 ops = keras.ops
 
@@ -128,71 +127,4 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
             "draws": self.draws,
             "seed": self.seed,
             "exact_share": self.exact_share,
-        }
-
-
-@keras.saving.register_keras_serializable(package="rram_edge")
-class RRAMDense(RRAMLayer):
-    """A dense layer of `units` columns; input [n, rows]."""
-
-    def __init__(self, units: int, profile: dict[str, Any], w_clip: float, **kwargs: Any) -> None:
-        super().__init__(profile, w_clip, **kwargs)
-        self.units = units
-
-    def build(self, input_shape: tuple[Any, ...]) -> None:
-        self.add_pairs((input_shape[-1], self.units))
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        if training:
-            groups = ops.reshape(x, (self.draws, -1, x.shape[-1]))
-            product = ops.reshape(ops.matmul(groups, self._drawn()), (-1, self.units))
-        else:
-            product = ops.matmul(x, self._clean())
-        return product * self.gain + self.bias
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
-
-
-@keras.saving.register_keras_serializable(package="rram_edge")
-class RRAMConv2D(RRAMLayer):
-    """A convolution of `filters` columns; input [n, height, width, channels]; arguments as Keras' Conv2D."""
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: tuple[int, int],
-        profile: dict[str, Any],
-        w_clip: float,
-        strides: tuple[int, int] = (1, 1),
-        padding: str = "valid",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(profile, w_clip, **kwargs)
-        self.filters, self.kernel_size, self.strides = filters, tuple(kernel_size), tuple(strides)
-        self.padding = padding
-
-    def build(self, input_shape: tuple[Any, ...]) -> None:
-        self.add_pairs((*self.kernel_size, input_shape[-1], self.filters))
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        if training:
-            # One convolution a group: on a CPU faster than a grouped convolution or one on unfolded patches.
-            kernels = self._drawn()
-            groups = ops.split(x, self.draws, axis=0)
-            product = ops.concatenate([self._conv(group, kernels[i]) for i, group in enumerate(groups)], axis=0)
-        else:
-            product = self._conv(x, self._clean())
-        return product * self.gain + self.bias
-
-    def _conv(self, x: Any, kernel: Any) -> Any:
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
         }

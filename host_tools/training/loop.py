@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host_tools.augment import Affine
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
+from host_tools.training.augment import Augment
 
 Advance = Callable[[float, str], None]
 EMA_EVERY = 8  # steps between two updates of the average: its decay per step counts
@@ -27,7 +27,7 @@ def fit(
     *,
     epochs: int,
     batch: int,
-    augment: Affine | None,
+    augment: Augment | None,
     seed: int,
     advance: Advance,
     ema: float | None = None,
@@ -61,7 +61,7 @@ def fit(
 
 
 def _images(
-    data: Dataset, rows: NDArray[np.int64], augment: Affine | None, rng: np.random.Generator
+    data: Dataset, rows: NDArray[np.int64], augment: Augment | None, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     x = scaled(data.x_train[rows])
     return x if augment is None else augment(rng, x)

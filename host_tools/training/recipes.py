@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from host_tools.augment import Affine
 from host_tools.errors import HostError
+from host_tools.training.augment import Affine, Augment, CropFlip
 
 
 @dataclass(frozen=True)
 class TeacherRecipe:
-    """How an ideal network is trained: Adam, one cycle of the learning rate."""
+    """How an ideal network is trained, by one cycle of the learning rate up to `peak`.
+
+    optimizer: "adam", or "sgd" with Nesterov's momentum and `weight_decay` (per step, times the learning rate, weights
+    only). ema: decay per step of the average of the weights over the second half, which is kept; None: the last ones.
+    """
 
     model: str = "auto"
     epochs: int = 20
     batch: int = 128
     peak: float = 3e-3
-    augment: Affine | None = field(default_factory=Affine)
+    optimizer: Literal["adam", "sgd"] = "adam"
+    weight_decay: float = 0.0
+    ema: float | None = None
+    augment: Augment | None = field(default_factory=Affine)
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class StudentRecipe:
     kd: float = 0.9
     temperature: float = 4.0
     ema: float = 0.9995
-    augment: Affine | None = field(default_factory=Affine)
+    augment: Augment | None = field(default_factory=Affine)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Recipe:
     student: StudentRecipe
 
 
+CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=45, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -61,6 +70,7 @@ RECIPES = {
             TeacherRecipe("tiny", epochs=60, batch=64, augment=Affine(8.0, 0.05, 0.5)),
             StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5)),
         ),
+        Recipe("cifar10-resnet8", "cifar10", "charan-65nm", CIFAR_TEACHER, StudentRecipe(augment=CropFlip())),
     )
 }
 

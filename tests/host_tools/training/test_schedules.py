@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the host extra")
 
-from host_tools.schedules import OneCycle
+from host_tools.training.schedules import OneCycle
 
 
 def test_the_cycle_rises_to_its_peak_and_ends_near_zero() -> None:

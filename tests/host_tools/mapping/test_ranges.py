@@ -16,8 +16,8 @@ from firmware_py.cells import Effects, draw_conductances
 from firmware_py.graph import im2col
 from host_tools import emulate
 from host_tools.data import scaled
-from host_tools.mapping import map_model
-from host_tools.ranges import SHARE, converter_ranges
+from host_tools.mapping.network import map_model
+from host_tools.mapping.ranges import SHARE, converter_ranges
 from tests.host_tools import networks
 from tests.host_tools.networks import CLASSES, L, chain
 

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from host_tools.data import Dataset
-from host_tools.loop import Advance, accuracy, fit
-from host_tools.recipes import TeacherRecipe
 from host_tools.record import load_model, read_record, save_model
+from host_tools.training.loop import Advance, accuracy, fit
+from host_tools.training.recipes import TeacherRecipe
 
 __all__ = ["load_model", "read_record", "save_model", "train"]
 
@@ -18,16 +18,19 @@ def train(data: Dataset, recipe: TeacherRecipe, seed: int, advance: Advance) -> 
     loss."""
     from host_tools import models
     from host_tools.backend import keras
-    from host_tools.schedules import OneCycle
+    from host_tools.training.optimizers import make_optimizer
+    from host_tools.training.schedules import OneCycle
 
     rest, x_valid, y_valid = data.validation()
     model = models.build(recipe.model, data.shape, len(data.classes), seed)
     batch = min(recipe.batch, len(rest.y_train))
     rate = OneCycle(recipe.peak, recipe.epochs * (len(rest.y_train) // batch))
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    )
-    fit(model, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance)
+    optimizer = make_optimizer(recipe.optimizer, rate, recipe.weight_decay)
+    model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit(
+        model, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance,
+        ema=recipe.ema,
+    )  # fmt: skip
     record = {
         "kind": "teacher",
         "data": data.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from host_tools.cells import PAIRS, pair_table
+from host_tools.layers.cells import PAIRS, pair_table
 from tests.host_tools.profiles import changed, charan
 
 

@@ -11,8 +11,8 @@ from device_models.profile import DeviceProfile
 from host_tools import models
 from host_tools.data import scaled
 from host_tools.errors import HostError
-from host_tools.mapping import map_model
-from host_tools.mask import CRITERIA, MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
+from host_tools.mapping.mask import CRITERIA, MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
+from host_tools.mapping.network import map_model
 from tests.host_tools import networks
 
 PROFILE = DeviceProfile.load("charan-65nm")

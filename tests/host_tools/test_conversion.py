@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("keras", reason="needs the host extra")
 
 from host_tools.backend import keras
-from host_tools.convert import convert, load_chip, plain_copy
+from host_tools.conversion import convert, load_chip, plain_copy
 from host_tools.errors import HostError
 from tests.host_tools.profiles import changed, charan
 

@@ -12,14 +12,14 @@ pytest.importorskip("keras", reason="needs the host extra")
 from scipy.special import log_softmax, softmax
 
 from device_models.profile import DeviceProfile
-from host_tools import recipes
-from host_tools.convert import convert, load_chip, plain_copy
+from host_tools.conversion import convert, load_chip, plain_copy
 from host_tools.data import load
-from host_tools.distill import DistillationLoss, Pair, distill
 from host_tools.errors import HostError
-from host_tools.loop import accuracy
 from host_tools.models import build
-from host_tools.train import train
+from host_tools.training import recipes
+from host_tools.training.distill import DistillationLoss, Pair, distill
+from host_tools.training.loop import accuracy
+from host_tools.training.train import train
 
 QUIET = lambda amount, note: None  # noqa: E731
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
 
-from host_tools.augment import Affine
+from host_tools.training.augment import Affine
 
 
 def test_each_image_moves_as_scipy_would_move_it() -> None:

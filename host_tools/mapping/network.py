@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from host_tools.carried import ANALOG, activation_of, refuse_unsupported
 from host_tools.errors import HostError
+from host_tools.mapping.carried import ANALOG, activation_of, refuse_unsupported
 
 PLAIN_CLIP_SD = 2.5  # clip of a network that was not trained for RRAM; the best of 2.5, 4 and none in a prototype
 SAME_LEVEL = 1e-3  # of the range: compiled levels are whole G steps, 2,048 to the range

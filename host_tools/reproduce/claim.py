@@ -1,0 +1,46 @@
+"""What a paper claims, and what was measured beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of the table: the paper's number and ours.
+
+    value and std: mean and standard deviation over `chips` (std None where there is one value only). met: whether ours
+    holds the claim; None where there is nothing to hold, as for a figure that is only reported. paper_value None: the
+    paper (its abstract is all that was at hand) gives no number.
+    """
+
+    paper: str
+    claim: str
+    paper_value: float | None
+    value: float
+    std: float | None
+    setting: str
+    met: bool | None
+    chips: int = 1
+    unit: str = "%"
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of `rram reproduce --json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How much work: quick (minutes, small data and few chips) or the whole; where figures, data and trained networks
+    are."""
+
+    quick: bool
+    seed: int
+    figures: Path
+    cache: Path
+    data_dir: str | None = None
+    workers: int | None = None
+    tell: Callable[[str], None] = print

@@ -1,0 +1,1 @@
+"""Training on the workstation: the ideal network, and students that know the cells."""
