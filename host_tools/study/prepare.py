@@ -19,8 +19,8 @@ from host_tools.study.run import RecipeFiles
 from host_tools.training.recipes import Recipe
 
 # The code that decides a result: what a former version of it made is made again, not taken for today's.
-TRAINING = ("augment", "cells", "convert", "distill", "layers", "loop", "models", "schedules", "train")
-EXPORTING = ("emulate", "export", "mapping", "mask", "ranges", "tflite")
+TRAINING = ("conversion.py", "layers/*.py", "models/*.py", "training/*.py")
+EXPORTING = ("emulate.py", "export.py", "mapping/*.py", "tflite.py")
 
 
 def default_cache() -> Path:
@@ -106,9 +106,10 @@ def _fingerprint(data: Dataset) -> str:
     return h.hexdigest()
 
 
-def _code(modules: Iterable[str]) -> str:
+def _code(patterns: Iterable[str]) -> str:
     folder = Path(__file__).parents[1]
-    return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in modules)).hexdigest()
+    files = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _key(parts: Any) -> str:

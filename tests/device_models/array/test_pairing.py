@@ -39,7 +39,7 @@ def test_levels_are_off_by_half_a_step_at_most(pairing: str, step: float) -> Non
 
 
 def test_differential_levels_are_those_of_an_export() -> None:
-    mapping = pytest.importorskip("host_tools.mapping", reason="host_tools needs click and more: a board")
+    mapping = pytest.importorskip("host_tools.mapping.network", reason="host_tools needs click and more: a board")
     uneven = profile(levels={"conductance_uS": [10.0, 11.0, 17.0, 30.0, 50.0, 51.0],
                              "evidence": profile().levels.evidence.model_dump()})
     w = (share(60, 40) * 0.7).astype(np.float32)

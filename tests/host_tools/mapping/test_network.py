@@ -135,7 +135,7 @@ UNSUPPORTED = {
 def test_a_layer_that_no_board_carries_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, reason = UNSUPPORTED[kind]
     model = chain(L.Conv2D(4, 3, name="first"), layer, L.Flatten(name="f"), L.Dense(CLASSES, name="last"))
-    monkeypatch.setattr("host_tools.mapping._map_plain", lambda *_: pytest.fail("work was done before"))
+    monkeypatch.setattr("host_tools.mapping.network._map_plain", lambda *_: pytest.fail("work was done before"))
     with pytest.raises(HostError, match=r"^net: the board does not carry: odd \(") as error:
         map_model(model, np.array([1.0, 2.0]))
     assert reason in str(error.value)
