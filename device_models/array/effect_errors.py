@@ -8,9 +8,9 @@ import numpy as np
 
 from device_models.array.array import Array
 from device_models.array.effects import Effects
+from device_models.array.pairing import paired_macro
 from device_models.array.types import F64
 from device_models.compile import compile_profile
-from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 
@@ -109,17 +109,5 @@ def _product(setting: Setting, effects: Effects, seed: int) -> F64:
 
 
 def with_pairing(setting: Setting, pairing: str) -> Setting:
-    """The same with another pairing; bit-sliced: at least 6 bits in cells of as many bits as the levels give.
-
-    ProfileError where the profile has too few levels for it.
-    """
-    macro = setting.macro
-    if pairing == macro.pairing:
-        return setting
-    data = {k: v for k, v in macro.model_dump().items() if k not in ("cells_per_weight", "bits_per_cell")}
-    if pairing == "bit-sliced":
-        bits = setting.profile.n_levels.bit_length() - 1
-        data |= {"bits_per_cell": bits, "cells_per_weight": -(-6 // bits)}
-    if pairing == "offset" and setting.profile.n_levels < 3:
-        raise ProfileError(f"profile {setting.profile.name}: {setting.profile.n_levels} levels, offset pairing needs 3")
-    return replace(setting, macro=MacroConfig.from_dict(data | {"pairing": pairing}))
+    """The same with another pairing (`paired_macro`); ProfileError where the profile has too few levels for it."""
+    return replace(setting, macro=paired_macro(setting.macro, setting.profile, pairing))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from device_models.array.types import F64, U8
+from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
+
+
+PAIRINGS = get_args(MacroConfig.model_fields["pairing"].annotation)
+LEAST_BITS = 6  # of a bit-sliced weight whose macro does not say
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,22 @@ def targets(share: F64, profile: DeviceProfile, macro: MacroConfig, clip: float,
         assert macro.cells_per_weight is not None and macro.bits_per_cell is not None  # MacroConfig checks it
         return bit_sliced(share, profile, clip, rounded, macro.cells_per_weight, macro.bits_per_cell)
     return (differential if macro.pairing == "differential" else offset)(share, profile, clip, rounded)
+
+
+def paired_macro(macro: MacroConfig, profile: DeviceProfile, pairing: str) -> MacroConfig:
+    """The macro with another pairing; bit-sliced: at least 6 bits in cells of as many bits as the levels give.
+
+    ProfileError where the profile has too few levels for it.
+    """
+    if pairing == macro.pairing:
+        return macro
+    data = {k: v for k, v in macro.model_dump().items() if k not in ("cells_per_weight", "bits_per_cell")}
+    if pairing == "bit-sliced":
+        bits = profile.n_levels.bit_length() - 1
+        data |= {"bits_per_cell": bits, "cells_per_weight": -(-LEAST_BITS // bits)}
+    if pairing == "offset" and profile.n_levels < 3:
+        raise ProfileError(f"profile {profile.name}: {profile.n_levels} levels, offset pairing needs 3")
+    return MacroConfig.from_dict(data | {"pairing": pairing})
 
 
 def nearest_level(conductance_uS: npt.ArrayLike, profile: DeviceProfile) -> U8:

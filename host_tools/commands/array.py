@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 BATCH = 256
 MOST_ROWS = 2**16  # 256 inputs of them are 128 MB
 CLIP_SD = 2.5  # of the random weights, as an export clips a plain network
-PAIRINGS = ("differential", "offset", "bit-sliced")
 
 
 @click.command(context_settings={"max_content_width": 110})
@@ -99,6 +98,7 @@ def problem(rows: int, cols: int, seed: int) -> tuple[Any, Any]:
 def by_pairing(setting: Setting) -> dict[str, list[EffectError]]:
     """Error of each effect for the macro's own pairing first, then the others that the profile's levels allow."""
     from device_models.array.effect_errors import effect_errors, with_pairing
+    from device_models.array.pairing import PAIRINGS
     from device_models.errors import ProfileError
 
     own: str = setting.macro.pairing
