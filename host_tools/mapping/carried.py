@@ -1,44 +1,86 @@
-"""What a board carries of Keras: chains of dense and convolutional layers with ReLU, pooling and flattening between."""
+"""What a board carries of Keras: dense and convolutional layers, batch norm behind them, and digital layers between."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
 from host_tools.errors import HostError
+from host_tools.mapping.walk import Step, walk
 
-DIGITAL = ("InputLayer", "ReLU", "Activation", "MaxPooling2D", "Flatten", "Dropout", "Softmax")
 ANALOG = {"Dense": "dense", "RRAMDense": "dense", "Conv2D": "conv2d", "RRAMConv2D": "conv2d"}
+NORMS = ("BatchNormalization", "ChipNormalization")
+POOLS = ("MaxPooling2D", "AveragePooling2D")
+DIGITAL = ("ReLU", "Relu", "Activation", "Softmax", "Add", "Flatten", "Reshape", "ZeroPadding2D",
+           "GlobalAveragePooling2D", *POOLS, *NORMS)  # fmt: skip
+IDENTITY = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Identity")  # where nothing is trained
 
 
-def refuse_unsupported(model: Any) -> None:
-    """HostError that names every layer of a built Keras model which a board does not carry, and why."""
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or any(size is None for size in shape[1:]):
-        raise HostError(f"{model.name}: takes {shape}, expected one input with a fixed shape (height, width, channels)")
-    if not isinstance(model.output_shape, tuple):
-        raise HostError(f"{model.name}: gives {len(model.output_shape)} outputs, expected one: the logits")
-    layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
-    reasons = {layer.name: reason for layer in layers if (reason := _reason(layer))} or _branches(model, layers)
-    reasons = reasons or _not_flat(layers, len(shape) == 2) or _wrong_end(layers)
+def carried_steps(model: Any) -> list[Step]:
+    """The steps of a built Keras model, without those that change nothing.
+
+    HostError that names every layer which a board does not carry, and why.
+    """
+    steps = without_identities(walk(model))
+    reasons = not_carried(steps)
     if reasons:
         named = ", ".join(f"{name} ({why})" for name, why in reasons.items())
         raise HostError(f"{model.name}: the board does not carry: {named}")
+    return steps
+
+
+def without_identities(steps: list[Step]) -> list[Step]:
+    """The steps without dropout, linear activations and reshapes to the same shape."""
+    kept: list[Step] = []
+    now: list[int] = []  # index among `kept` of what each step gives
+    for step in steps:
+        sources = tuple(now[s] if s >= 0 else -1 for s in step.sources)
+        if _is_identity(step):
+            now.append(sources[0])
+        else:
+            now.append(len(kept))
+            kept.append(replace(step, sources=sources))
+    return kept
+
+
+def not_carried(steps: list[Step]) -> dict[str, str]:
+    """Names of the layers that a board does not carry, each with the reason; {} where it carries all."""
+    reasons = {step.name: reason for i, step in enumerate(steps) if (reason := _reason(steps, i))}
+    return reasons or _wrong_end(steps)
 
 
 def activation_of(layer: Any) -> str:
     """Name of the function that a layer applies at its end: 'linear' where there is none."""
     kind = type(layer).__name__
-    if kind in ("ReLU", "Softmax"):
+    if kind in ("ReLU", "Relu", "Softmax"):
         return kind.lower()
     activation = getattr(layer, "activation", None)
     return "linear" if activation is None else str(getattr(activation, "__name__", type(activation).__name__))
 
 
-def _reason(layer: Any) -> str | None:
-    """Why the board cannot carry one layer, whatever stands before and after it; None if it can."""
-    kind = type(layer).__name__
+def users(steps: list[Step], index: int) -> list[Step]:
+    """The steps that take what step `index` gives."""
+    return [step for step in steps if index in step.sources]
+
+
+def is_reshape(step: Step) -> bool:
+    """Whether a step only makes a vector of an image."""
+    return step.kind == "Flatten" or (step.kind == "Reshape" and len(step.out_shape) == 1)
+
+
+def _is_identity(step: Step) -> bool:
+    if step.calls != 1 or len(step.sources) != 1:
+        return False
+    same_shape = step.kind == "Reshape" and step.out_shape == step.in_shapes[0]
+    return step.kind in IDENTITY or same_shape or (step.kind == "Activation" and activation_of(step.layer) == "linear")
+
+
+def _reason(steps: list[Step], index: int) -> str | None:
+    """Why the board cannot carry one layer where it stands; None if it can."""
+    step = steps[index]
+    layer, kind = step.layer, step.kind
+    if step.calls != 1:
+        return "used more than once, or with a second output"
     if kind not in DIGITAL and kind not in ANALOG:
         return kind
     if activation_of(layer) not in ("linear", "relu", "softmax"):
@@ -49,60 +91,58 @@ def _reason(layer: Any) -> str | None:
         return f"data_format {layer.data_format}"
     if getattr(layer, "groups", 1) != 1 or tuple(getattr(layer, "dilation_rate", (1, 1))) != (1, 1):
         return "groups or dilation"
-    if kind == "MaxPooling2D" and layer.padding != "valid":
+    if kind in POOLS and layer.padding != "valid":
         return f"pooling with padding '{layer.padding}'"
+    if kind == "Reshape" and not is_reshape(step):
+        return f"Reshape to {list(step.out_shape)}"
+    if activation_of(layer) == "softmax" and index < len(steps) - 1:
+        return "softmax before the end"
+    return _place(steps, index)
+
+
+def _place(steps: list[Step], index: int) -> str | None:
+    """Why a layer cannot stand between its neighbours: dense, addition, batch norm, padding."""
+    step, kind = steps[index], steps[index].kind
+    if ANALOG.get(kind) == "dense" and len(step.in_shapes[0]) != 1:
+        return "Dense on an image, expected Flatten before it"
+    if kind == "Add" and (len(step.sources) < 2 or any(shape != step.out_shape for shape in step.in_shapes)):
+        return "Add of other things than two or more outputs of one shape"
+    if kind in NORMS and folds_into(steps, index) is None:
+        return f"{kind} that does not follow a Dense or Conv2D without activation alone"
+    valid = all(ANALOG.get(user.kind) == "conv2d" and user.layer.padding == "valid" for user in users(steps, index))
+    if kind == "ZeroPadding2D" and not valid:
+        return "ZeroPadding2D before anything but a convolution with padding 'valid'"
     return None
 
 
-def _branches(model: Any, layers: list[Any]) -> dict[str, str]:
-    """Layers that do not take the output of the layer before them, and of nothing else."""
-    if type(model).__name__ == "Sequential":
+def folds_into(steps: list[Step], index: int) -> int | None:
+    """The analog step whose gain and offset a batch norm becomes; None where it cannot be folded.
+
+    It follows that layer, or another batch norm that folds into it, and nothing else takes what it normalises.
+    """
+    step, source = steps[index], steps[index].sources[0]
+    axis = getattr(step.layer, "axis", -1)
+    if source < 0 or axis not in (-1, len(step.out_shape)) or len(users(steps, source)) != 1:
+        return None
+    before = steps[source]
+    if before.kind in NORMS:
+        return folds_into(steps, source)
+    return source if before.kind in ANALOG and activation_of(before.layer) == "linear" else None
+
+
+def _wrong_end(steps: list[Step]) -> dict[str, str]:
+    """What stands in the way of logits at the end. A softmax there is no obstacle: it keeps the class."""
+    end = list(range(len(steps)))
+    last = steps[end[-1]] if end else None
+    if last is None:
+        return {"output": "nothing at the end, expected Dense giving logits"}
+    logits: Step = last
+    if last.kind not in ANALOG and activation_of(last.layer) == "softmax" and last.sources[0] >= 0:
+        logits = steps[last.sources[0]]
+    while logits.kind in NORMS:
+        logits = steps[logits.sources[0]]
+    allowed = ("linear", "softmax") if logits is last else ("linear",)
+    if ANALOG.get(logits.kind) == "dense" and activation_of(logits.layer) in allowed:
         return {}
-    try:
-        items = {item["name"]: item for item in model.get_config()["layers"]}
-    except (KeyError, NotImplementedError):
-        return {model.name: f"{type(model).__name__}, expected a Sequential or functional model"}
-    wrong = {}
-    for before, layer in pairwise([model.layers[0], *layers] if model.layers[0] is not layers[0] else layers):
-        calls = items[layer.name]["inbound_nodes"]
-        if len(calls) != 1 or list(_sources(calls)) != [before.name]:
-            wrong[layer.name] = f"does not follow {before.name} alone"
-    return wrong
-
-
-def _sources(part: Any) -> Iterator[str]:
-    """Names of the layers whose outputs a serialised call takes."""
-    if isinstance(part, dict) and "keras_history" in part:
-        yield str(part["keras_history"][0])
-        return
-    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, (list, tuple)) else ():
-        yield from _sources(inner)
-
-
-def _not_flat(layers: list[Any], flat: bool) -> dict[str, str]:
-    """Dense layers on images: Keras applies them to every pixel, a board does not."""
-    wrong = {}
-    for layer in layers:
-        flat = flat or type(layer).__name__ == "Flatten"
-        if ANALOG.get(type(layer).__name__) == "dense" and not flat:
-            wrong[layer.name] = "Dense on an image, expected Flatten before it"
-    return wrong
-
-
-def _wrong_end(layers: list[Any]) -> dict[str, str]:
-    """What stands in the way of logits at the end of a chain. A softmax there is no obstacle: it keeps the class."""
-    end = list(layers)
-    while end and type(end[-1]).__name__ in ("Dropout", "Activation") and activation_of(end[-1]) == "linear":
-        end.pop()
-    inside = {layer.name: "softmax before the end" for layer in end[:-1] if activation_of(layer) == "softmax"}
-    if inside:
-        return inside
-    last = end.pop() if end else None
-    logits = last
-    if last is not None and type(last).__name__ not in ANALOG and activation_of(last) == "softmax" and end:
-        logits = end.pop()
-    carried = ANALOG.get(type(logits).__name__) == "dense"
-    if carried and activation_of(logits) in (("linear", "softmax") if logits is last else ("linear",)):
-        return {}
-    given = "nothing" if last is None else f"{type(last).__name__} with {activation_of(last)}"
-    return {"output" if last is None else last.name: f"{given} at the end, expected Dense giving logits"}
+    given = f"{last.kind} with {activation_of(last.layer)}"
+    return {last.name: f"{given} at the end, expected Dense giving logits"}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from host_tools.errors import HostError
-from host_tools.mapping.carried import ANALOG, activation_of, refuse_unsupported
+from host_tools.mapping.carried import ANALOG, NORMS, carried_steps, folds_into
+from host_tools.mapping.fold import folded
+from host_tools.mapping.nodes import graph_nodes
 
 PLAIN_CLIP_SD = 2.5  # clip of a network that was not trained for RRAM; the best of 2.5, 4 and none in a prototype
 SAME_LEVEL = 1e-3  # of the range: compiled levels are whole G steps, 2,048 to the range
@@ -39,7 +41,7 @@ class MappedLayer:
 
 @dataclass(frozen=True)
 class MappedNetwork:
-    """The chain of nodes as the bundle's graph document holds it, and its analog layers in order."""
+    """The nodes as the bundle's graph document holds them, and the analog layers in order."""
 
     input_shape: tuple[int, ...]
     nodes: list[dict[str, Any]]
@@ -60,51 +62,23 @@ def map_model(model: Any, targets_uS: npt.NDArray[np.float64], clip_sd: float = 
     """Map a Keras model, or raise HostError with the name of each layer that the board does not carry.
 
     Plain layers are clipped at `clip_sd` standard deviations and rounded to the nearest level; RRAM-aware layers
-    (host_tools.layers) bring their own levels. A softmax at the end is left out: the board works with logits.
+    (host_tools.layers) bring their own levels. Batch norm behind a layer is folded into its gain and bias. A softmax at
+    the end is left out: the board works with logits.
     """
-    refuse_unsupported(model)
-    shape: tuple[int, ...] = tuple(model.input_shape[1:])
-    network = MappedNetwork(shape, [], [])
-    for layer in model.layers:
-        shape = _add(network, layer, shape, targets_uS, clip_sd)
-    _mark_signed(network.nodes)
+    steps = carried_steps(model)
+    network = MappedNetwork(tuple(model.input_shape[1:]), graph_nodes(steps), [])
+    place = {}  # of a step among the analog layers
+    for i, step in enumerate(steps):
+        if step.kind in ANALOG:
+            place[i] = len(network.layers)
+            rram = step.kind.startswith("RRAM")
+            mapped = _map_rram(step.layer, targets_uS) if rram else _map_plain(step.layer, targets_uS, clip_sd)
+            network.layers.append(mapped)
+        elif step.kind in NORMS:
+            layer = place[cast(int, folds_into(steps, i))]
+            gain, bias = folded(network.layers[layer].gain, network.layers[layer].bias, step.layer)
+            network.layers[layer] = replace(network.layers[layer], gain=gain, bias=bias)
     return network
-
-
-def _mark_signed(nodes: list[dict[str, Any]]) -> None:
-    """Signed DAC codes for a layer with no ReLU between it and the analog layer before; pixels are >= 0."""
-    signed = False
-    for node in nodes:
-        if "name" in node:
-            node["signed"], signed = signed, True
-        elif node["op"] == "relu":
-            signed = False
-
-
-def _add(
-    network: MappedNetwork, layer: Any, shape: tuple[int, ...], targets_uS: npt.NDArray[np.float64], clip_sd: float
-) -> tuple[int, ...]:
-    """Append one Keras layer; returns the shape after it."""
-    kind = type(layer).__name__
-    if kind in ANALOG:
-        out = tuple(int(n) for n in layer.output.shape[1:])
-        node: dict[str, Any] = {"op": ANALOG[kind], "name": layer.name, "in": list(shape), "out": list(out)}
-        if ANALOG[kind] == "conv2d":
-            node |= {"kernel": list(layer.kernel_size), "stride": list(layer.strides), "padding": layer.padding}
-        network.nodes.append(node)
-        rram = kind.startswith("RRAM")
-        network.layers.append(_map_rram(layer, targets_uS) if rram else _map_plain(layer, targets_uS, clip_sd))
-        shape = out
-    elif kind == "MaxPooling2D":
-        pool, stride = list(layer.pool_size), list(layer.strides)
-        network.nodes.append({"op": "maxpool2d", "pool": pool, "stride": stride})
-        shape = ((shape[0] - pool[0]) // stride[0] + 1, (shape[1] - pool[1]) // stride[1] + 1, shape[2])
-    elif kind == "Flatten":
-        network.nodes.append({"op": "flatten"})
-        shape = (int(np.prod(shape)),)
-    if activation_of(layer) == "relu":
-        network.nodes.append({"op": "relu"})
-    return shape
 
 
 def nearest_levels(

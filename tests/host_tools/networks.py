@@ -63,10 +63,21 @@ def on_levels(model: Any, seed: int = 1) -> Any:
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         weights = layer.get_weights()
-        if weights:
+        if hasattr(layer, "kernel"):
             k = rng.integers(-8, 9, weights[0].shape)
             k.flat[0] = 8
             layer.set_weights([k / 8 / np.sqrt(np.prod(k.shape[:-1])), *weights[1:]])
+    return model
+
+
+def with_statistics(model: Any, seed: int = 2) -> Any:
+    """The model with statistics, scales (some of them negative) and shifts of its batch norms drawn."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        for key, low, high in (("moving_mean", -0.3, 0.3), ("moving_variance", 0.2, 1), ("gamma", -1.5, 1.5),
+                               ("beta", -0.5, 0.5)):  # fmt: skip
+            if getattr(layer, key, None) is not None:
+                getattr(layer, key).assign(rng.uniform(low, high, getattr(layer, key).shape))
     return model
 
 
