@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as shorten  # what a file says may be megabytes long
 from typing import Any
@@ -16,6 +16,7 @@ from firmware_py.container import read_container
 from firmware_py.draws import NODES
 from firmware_py.errors import RramError
 from firmware_py.graph import Node, parse_graph
+from firmware_py.sram import LayerSram, parse_sram
 
 VERSION = "1"
 MAX_STEPS = 32767  # of conductance: differences of cells are int16
@@ -64,6 +65,7 @@ class AnalogLayer:
     mask_rows: npt.NDArray[np.uint16]
     mask_value: npt.NDArray[np.float32]
     mask_lr_exp: npt.NDArray[np.int8]
+    sram: LayerSram = field(default_factory=LayerSram)
 
     @property
     def name(self) -> str:
@@ -154,7 +156,7 @@ class _Reader:
             input_shape=shape,
             classes=tuple(classes),
             nodes=nodes,
-            layers=tuple(self._layer(node, len(tables.target)) for node in nodes if node.layer >= 0),
+            layers=self._layers(nodes, len(tables.target)),
             tables=tables,
             macro=self._macro(),
             profile=self._json("profile", dict),
@@ -254,7 +256,13 @@ class _Reader:
             raise self.fail(f"profile.faults: {tables.faults.tolist()} given, {expected}")
         return tables
 
-    def _layer(self, node: Node, levels: int) -> AnalogLayer:
+    def _layers(self, nodes: tuple[Node, ...], levels: int) -> tuple[AnalogLayer, ...]:
+        analog = [node for node in nodes if node.layer >= 0]
+        document = self._json("correction", dict) if "correction" in self.metadata else None
+        codes = parse_sram(document, {node.name: node.weights for node in analog}, self.fail)
+        return tuple(self._layer(node, levels, code) for node, code in zip(analog, codes, strict=True))
+
+    def _layer(self, node: Node, levels: int, sram: LayerSram) -> AnalogLayer:
         k, n = node.weights
         name = node.name
         scales = self.tensor(f"{name}.scales", "F32", (3,))
@@ -278,6 +286,7 @@ class _Reader:
             mask_rows=rows,
             mask_value=self.tensor(f"{name}.mask.value", "F32", (len(rows),)),
             mask_lr_exp=self.tensor(f"{name}.mask.lr_exp", "I8", (len(rows),)),
+            sram=sram,
         )
 
     def _mask(self, name: str, k: int, n: int) -> tuple[Any, Any]:

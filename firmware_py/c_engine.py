@@ -98,6 +98,8 @@ class CEngine:
     def __init__(
         self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None
     ) -> None:
+        if any(layer.sram.rank for layer in bundle.layers):
+            raise RramError(f"{bundle.path}: correction: the C core carries no low-rank part; use engine='numpy'")
         module = core()
         self._ffi, self._lib = module.ffi, module.lib
         self.bundle, self.correction = bundle, correction

@@ -1,4 +1,4 @@
-"""Label-free calibration: fits gain, offset and mask values, so that each layer on the chip gives the ideal output.
+"""Label-free calibration: fits the correction, so that each layer on the chip gives the ideal output.
 
 Layers in order, closed form (Bayesian least squares, docs/calibration.md). Per column j, over stored vectors and
 positions (weight w), u the column's own noisy output, x the layer's input at the mask, y* the ideal network's output:
@@ -6,7 +6,9 @@ positions (weight w), u the column's own noisy output, x the layer's input at th
     minimise  sum w (y* - g u - o - sum_i d_i x_i)^2
               + r [ (g / g0 - 1)^2 / 0.3^2 + (o - o0)^2 / (0.3^2 var y*) + sum_i (d_i - d0_i)^2 / (g0^2 Var_i) ]
 
-r is the output variance that is expected to remain: cells outside the mask, and 1 % of all.
+r is the output variance that is expected to remain: cells outside the mask, and 1 % of all. A low-rank part is fitted
+to what this leaves (firmware_py.low_rank). Kinds: 'full' all of it; 'gains' gains and offsets only; 'moments' gains and
+offsets that give each column the ideal's mean and standard deviation, as batch norm's statistics would.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.correction import LayerCorrection
+from firmware_py.errors import RramError
 from firmware_py.graph import digital
-from firmware_py.numpy_engine import LayerTrace, correct, dac, ideal_activations
+from firmware_py.low_rank import fit_low_rank
+from firmware_py.numpy_engine import LayerTrace, correct, dac, ideal_activations, mask_matrix
 
 if TYPE_CHECKING:
     from firmware_py.chip import Engine
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
+KINDS = ("full", "gains", "moments")
 PRIOR_GAIN = 0.3  # relative spread expected of a column's gain
 PRIOR_OFFSET = 0.3  # spread expected of an offset, in standard deviations of y*
 ROWS_PER_IMAGE = 5.0  # positions of one image are correlated: together they count as at most this many rows
@@ -52,9 +57,14 @@ class CalibrationReport:
 
 
 def calibrate(
-    bundle: Bundle, engine: Engine, layers: tuple[LayerCorrection, ...], x: F32, read: int
+    bundle: Bundle, engine: Engine, layers: tuple[LayerCorrection, ...], x: F32, read: int, kind: str = "full"
 ) -> CalibrationReport:
-    """Calibrate all layers in place on unlabelled images x [n, *input_shape]; image i uses read counter `read` + i."""
+    """Calibrate all layers in place on unlabelled images x [n, *input_shape]; image i uses read counter `read` + i.
+
+    What a kind does not fit is as at first boot. Results lie on the SRAM's grid. RramError for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise RramError(f"calibrate: {kind!r} given, expected one of {', '.join(KINDS)}")
     targets = ideal_activations(bundle, x)
     a, reports = x, []
     for node in bundle.nodes:
@@ -65,7 +75,7 @@ def calibrate(
         trace = LayerTrace(dac(layer, bundle.macro.dac_bits, a), engine.raw(node.layer, a, read))
         y_star = targets[node.layer].reshape(trace.s.shape)
         before = _error(correct(layer, correction, trace), y_star)
-        _fit_layer(bundle, layer, correction, trace, y_star)
+        _fit_layer(bundle, layer, correction, trace, y_star, kind)
         y = correct(layer, correction, trace)
         reports.append(LayerReport(layer.name, before, _error(y, y_star)))
         a = y.reshape(len(x), *node.out_shape)
@@ -76,27 +86,63 @@ def _error(y: F32, y_star: F32) -> float:
     return float(np.sqrt(np.mean((y - y_star) ** 2)) / max(float(y_star.std()), 1e-12))
 
 
-def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace, y_star: F32) -> None:
-    """Solve all columns of one layer and write the correction in place."""
+def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace, y_star: F32,
+               kind: str) -> None:  # fmt: skip
+    """Solve all columns of one layer and write the correction in place, as the SRAM can hold it."""
     n, p, k = trace.codes.shape
     u = (trace.s.astype(np.float64) * float(layer.unit)).reshape(n * p, -1)
     x = trace.codes.reshape(n * p, k) * float(layer.dac_lsb)
     y = y_star.reshape(n * p, -1).astype(np.float64)
     weight = min(1.0, ROWS_PER_IMAGE / p)
+    for array, first in ((correction.value, layer.mask_value), (correction.a, 0), (correction.b, 0)):
+        array[...] = first
+    if kind == "moments":
+        correction.gain[...], correction.offset[...] = _moments(layer, u, y - x @ mask_matrix(layer), weight)
+    else:
+        _least_squares(bundle, layer, correction, (u, x, y), weight, sparse=kind == "full")
+    if kind == "full" and layer.sram.rank:
+        left = y - u * correction.gain - correction.offset - x @ mask_matrix(layer, correction.value)
+        fit_low_rank(layer, correction, x, left, weight, _unmasked_variance(bundle, layer))
+    correction.settle(layer)
+
+
+def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, rows: tuple[F64, F64, F64],
+                   weight: float, sparse: bool) -> None:  # fmt: skip
+    """Gain, offset and, if `sparse`, mask values of all columns; rows: u [rows, N], x [rows, K], y* [rows, N]."""
+    u, x, y = rows
+    if not sparse:
+        y = y - x @ mask_matrix(layer)
     variance = pair_variance(bundle, layer)
     power = variance * np.mean(x * x, axis=0)[:, None]  # output variance that each cell causes, for a gain of 1
     for j in range(layer.n):
-        entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1])
-        rows = layer.mask_rows[entries]
+        entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1] if sparse else layer.mask_indptr[j])
+        at = layer.mask_rows[entries]
         g0 = float(layer.gain[j])
-        remaining = g0**2 * (power[:, j].sum() * (1 + KEPT_SHARE) - power[rows, j].sum())
+        remaining = g0**2 * (power[:, j].sum() * (1 + KEPT_SHARE) - power[at, j].sum())
         start = np.concatenate([[g0, float(layer.offset[j])], layer.mask_value[entries]])
         both = [(PRIOR_GAIN * g0) ** 2, PRIOR_OFFSET**2 * float(y[:, j].var())]
-        spread = np.concatenate([both, g0**2 * variance[rows, j]])
-        design = np.concatenate([u[:, j : j + 1], np.ones((n * p, 1)), x[:, rows]], axis=1)
+        spread = np.concatenate([both, g0**2 * variance[at, j]])
+        design = np.concatenate([u[:, j : j + 1], np.ones((len(u), 1)), x[:, at]], axis=1)
         solved = _ridge(design, y[:, j], weight, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12))
         correction.gain[j], correction.offset[j] = solved[:2]
         correction.value[entries] = solved[2:]
+
+
+def _moments(layer: AnalogLayer, u: F64, y: F64, weight: float) -> tuple[F64, F64]:
+    """Gains [N] and offsets [N] that give u [rows, N] the mean and standard deviation of y [rows, N].
+
+    The logarithm of the ratio of two standard deviations with correlation c, from m rows, has variance (1 - c^2) / m
+    (Pitman and Morgan's statistic, normal variables); against the gain's prior it is shrunk to the gain of first boot.
+    """
+    g0 = layer.gain.astype(np.float64)
+    mean_u, mean_y, sd_u, sd_y = u.mean(axis=0), y.mean(axis=0), u.std(axis=0), y.std(axis=0)
+    able = (sd_u > 0) & (sd_y > 0) & (g0 != 0)  # a column that gives nothing, or the same always, keeps its gain
+    both = np.where(able, sd_u * sd_y, 1.0)
+    c = np.clip(np.mean((u - mean_u) * (y - mean_y), axis=0) / both, -1, 1)
+    trust = PRIOR_GAIN**2 / (PRIOR_GAIN**2 + (1 - c**2) / (weight * len(u)))
+    ratio = np.where(able, sd_y / np.where(able, sd_u * np.abs(g0), 1.0), 1.0)
+    gain: F64 = g0 * ratio**trust
+    return gain, mean_y - gain * mean_u
 
 
 def _ridge(design: F64, y: F64, weight: float, start: F64, penalty: F64) -> F64:
@@ -110,3 +156,10 @@ def pair_variance(bundle: Bundle, layer: AnalogLayer) -> F64:
     v = bundle.tables.var[layer.levels]
     total: F64 = (v[0] + v[1]) * float(layer.w_step) ** 2
     return total
+
+
+def _unmasked_variance(bundle: Bundle, layer: AnalogLayer) -> F64:
+    """Variance of each weight as the column's gain shows it, [K, N]; none where a mask value makes up for it."""
+    variance = pair_variance(bundle, layer) * layer.gain.astype(np.float64) ** 2
+    variance[layer.mask_rows, layer.mask_cols] = 0
+    return variance

@@ -91,6 +91,8 @@ class Chip:
         classes = len(self.bundle.classes)
         if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
+        if any(layer.sram.rank for layer in self.bundle.layers):
+            raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
         image = self._images(_array(x)[None])[0]
         logits = self.engine.learn(image, int(label), self.correction.read, self.correction.step, self.adapt)
         self.correction.read += 1
@@ -107,7 +109,11 @@ class Chip:
         return report
 
     def save(self, folder: str | Path) -> int:
-        """Write the SRAM state to `folder` (two slots); returns its generation number."""
+        """Write the SRAM state to `folder` (two slots); returns its generation number.
+
+        Where the SRAM holds codes, what was learned is rounded to them first: what is saved is what runs on.
+        """
+        self.correction.settle(self.bundle)
         return save_state(folder, StateHeader(self.bundle.digest, self.seed), self.correction.arrays(self.bundle))
 
     def restore(self, folder: str | Path) -> StateInfo | None:

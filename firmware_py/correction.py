@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.errors import RramError
+from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
 
@@ -38,14 +39,28 @@ class AdaptConfig:
         return self.lr * max(1 - step / self.horizon, self.floor)
 
 
+def _nothing() -> F32:
+    return np.zeros((0, 0), np.float32)
+
+
 @dataclass(frozen=True)
 class LayerCorrection:
-    """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group). Engines write in place."""
+    """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group), low-rank a [K, rank], b
+    [rank, N]. Engines write in place.
+    """
 
     gain: F32
     offset: F32
     value: F32
     ms: npt.NDArray[np.float64]
+    a: F32 = field(default_factory=_nothing)
+    b: F32 = field(default_factory=_nothing)
+
+    def settle(self, spec: AnalogLayer) -> None:
+        """Round every number, in place, to what the SRAM can hold (firmware_py.sram); float32 stays as it is."""
+        for key in ("gain", "offset", "value", "a", "b"):
+            numbers = getattr(self, key)
+            numbers[...] = getattr(spec.sram, key).round(numbers)
 
 
 @dataclass
@@ -60,10 +75,15 @@ class Correction:
         """All that must be saved, by name: '<layer>.gain', ..., 'counters' (int64: step, read)."""
         out: dict[str, np.ndarray[Any, Any]] = {}
         for spec, layer in zip(bundle.layers, self.layers, strict=True):
-            for key in ("gain", "offset", "value", "ms"):
+            for key in ("gain", "offset", "value", "ms", *(("a", "b") if spec.sram.rank else ())):
                 out[f"{spec.name}.{key}"] = getattr(layer, key)
         out["counters"] = np.array([self.step, self.read], np.int64)
         return out
+
+    def settle(self, bundle: Bundle) -> None:
+        """Round every number, in place, to what the SRAM can hold: learning works on float32 until the next save."""
+        for spec, layer in zip(bundle.layers, self.layers, strict=True):
+            layer.settle(spec)
 
     def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Take saved arrays over, in place; RramError names one that is missing, of another shape, or not finite."""
@@ -79,17 +99,20 @@ class Correction:
 
 
 def initial_correction(bundle: Bundle) -> Correction:
-    """The correction at first boot: the gains, offsets and mask values that the bundle holds."""
+    """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0."""
 
     def layer(spec: AnalogLayer) -> LayerCorrection:
-        return LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3, np.float64))
+        a, b = np.zeros((spec.k, spec.sram.rank), np.float32), np.zeros((spec.sram.rank, spec.n), np.float32)
+        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3), a, b)
+        first.settle(spec)
+        return first
 
     return Correction(tuple(layer(spec) for spec in bundle.layers))
 
 
 @dataclass(frozen=True)
 class SramCount:
-    """What the correction costs. percent: values, gains and offsets per weight; bytes: indices and optimiser too."""
+    """What the correction costs. percent: values, low-rank factors, gains and offsets per weight; bytes: all parts."""
 
     values: int
     gains: int
@@ -99,16 +122,27 @@ class SramCount:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-def count_sram(bundle: Bundle) -> SramCount:
-    """Count the SRAM of a correction: float32 numbers, uint16 rows, int32 column starts, float64 RMS per group."""
-    values = sum(spec.mask_rows.size for spec in bundle.layers)
-    columns = sum(spec.n for spec in bundle.layers)
-    weights = sum(spec.k * spec.n for spec in bundle.layers)
-    parts = {
-        "values": 4 * values,
-        "indices": 2 * values + 4 * (columns + len(bundle.layers)),
-        "gains": 4 * columns,
-        "offsets": 4 * columns,
-        "optimizer": 8 * 3 * len(bundle.layers) + 16,
-    }
-    return SramCount(values, columns, columns, 100 * (values + 2 * columns) / weights, sum(parts.values()), parts)
+def count_sram(bundle: Bundle, learning: bool = True) -> SramCount:
+    """Count the SRAM of a correction; parts in bytes, each rounded up.
+
+    A float32 correction as the runtime keeps it: uint16 rows, int32 column starts. One of codes by their bits
+    (firmware_py.sram), but float32 numbers while `learning` is on, which works on these. The optimiser's state (float64
+    RMS per group, two counters) is counted only with `learning`.
+    """
+    specs = bundle.layers
+    entries = [int(spec.mask_rows.size) for spec in specs]
+    values, columns, weights = sum(entries), sum(spec.n for spec in specs), sum(spec.k * spec.n for spec in specs)
+    low_rank = sum(spec.sram.rank * (spec.k + spec.n) for spec in specs)
+    parts = {"values": 4 * values, "indices": 2 * values + 4 * (columns + len(specs)), "gains": 4 * columns,
+             "offsets": 4 * columns}  # fmt: skip
+    if low_rank:
+        parts["low_rank"] = 4 * low_rank
+    if any(spec.sram.packed for spec in specs):
+        shapes = [(spec.k, spec.n) for spec in specs]
+        bits = count_bits([spec.sram for spec in specs], shapes, entries, bundle.macro.rows)
+        packed = {key: -(-bits[key] // 8) for key in parts}
+        parts = parts | {"indices": packed["indices"]} if learning else packed
+    if learning:
+        parts["optimizer"] = 8 * 3 * len(specs) + 16
+    percent = 100 * (values + low_rank + 2 * columns) / weights
+    return SramCount(values, columns, columns, percent, sum(parts.values()), parts)

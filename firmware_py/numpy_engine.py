@@ -111,7 +111,18 @@ def correct(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace) 
         term[..., j] += correction.value[i] * (trace.codes[..., k].astype(np.float32) * layer.dac_lsb)
     touched = np.diff(layer.mask_indptr) > 0
     y[..., touched] += term[..., touched]
-    return y
+    return y + low_rank(layer, correction, trace.codes) if layer.sram.rank else y
+
+
+def low_rank(layer: AnalogLayer, correction: LayerCorrection, codes: F64) -> F32:
+    """The low-rank share (x A) B of codes [n, P, K]: sums over rows, then over ranks, each in order; [n, P, N]."""
+    h = np.zeros((*codes.shape[:2], layer.sram.rank), np.float32)
+    for k in range(layer.k):
+        h += (codes[..., k, None].astype(np.float32) * layer.dac_lsb) * correction.a[k]
+    share = np.zeros((*codes.shape[:2], layer.n), np.float32)
+    for q in range(layer.sram.rank):
+        share += h[..., q, None] * correction.b[q]
+    return share
 
 
 def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
