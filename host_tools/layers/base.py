@@ -5,22 +5,25 @@ groups, and each group sees cells of its own. The gradient goes straight through
 the drawn cell makes of a change of its weight: so training learns that a strong weight is also a noisy one. Inference:
 the levels' exact values, no noise.
 
-    y = gain * (x . W) + bias
+    y = gain * (x . W) + bias, then the activation
 
 W is in units of weight: a pair at signed level k stands for w_clip * value[|k|] * sign(k).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from host_tools.backend import keras
+from host_tools.errors import HostError
 from host_tools.layers.cells import PAIRS, pair_table
+from host_tools.layers.quantisers import quantiser
 
 ops = keras.ops
+Gradient = Literal["slope", "straight-through"]
 
 
 @keras.saving.register_keras_serializable(package="rram_edge")
@@ -38,13 +41,18 @@ class ClampTo(keras.constraints.Constraint):  # type: ignore[misc]
 
 
 class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
-    """What both layers share: latent weights, levels, draws, a gain and a bias per column.
+    """What the layers share.
 
     profile: a DeviceProfile as JSON types. w_clip: the weight of the outermost level. draws: groups of a training
-    batch, each with its own cells; the batch must be a multiple. seed: of the draws. exact_share: share of the draws
-    in which the weights under `exact_mask` are taken as exact (correction values stand there on the board); the mask
-    starts empty.
+    batch, each with its own cells (1: one chip a step; the batch's size: one a sample); the batch must be a multiple.
+    seed: of the draws. exact_share: share of the draws in which the weights under `exact_mask` are taken as exact
+    (correction values stand there on the board); the mask starts empty. quantizer: host_tools.layers.quantisers.
+    gradient: "slope" (times the drawn cell's own) or plain "straight-through". learn_clip: w_clip is trained, too.
+    activation: by its Keras name. Variables of the training: `variation` scales the cells' deviations (1: as the
+    profile says).
     """
+
+    columns_axes = 1  # how many of the kernel's last axes count its columns
 
     def __init__(
         self,
@@ -53,26 +61,47 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         draws: int = 1,
         seed: int = 0,
         exact_share: float = 0.0,
+        quantizer: Any = "nearest",
+        gradient: Gradient = "slope",
+        learn_clip: bool = False,
+        activation: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.profile, self.w_clip, self.draws = profile, float(w_clip), draws
-        self.seed, self.exact_share = seed, exact_share
+        if gradient not in ("slope", "straight-through"):
+            raise HostError(f"gradient: {gradient!r} is unknown, expected 'slope' or 'straight-through'")
+        self.profile, self.first_clip, self.draws = profile, float(w_clip), draws
+        self.seed, self.exact_share, self.gradient, self.learn_clip = seed, exact_share, gradient, learn_clip
+        self.quantizer = quantiser(quantizer)
+        self.activation = keras.activations.get(activation)
         self.table = pair_table(profile)
         self.seeds = keras.random.SeedGenerator(seed)
 
     def add_pairs(self, shape: tuple[int, ...]) -> None:
         """Create the weights; `shape` is the kernel's, columns last."""
-        columns = (shape[-1],)
+        columns = (int(np.prod(shape[-self.columns_axes :])),)
         self.kernel = self.add_weight(
             name="kernel",
             shape=shape,
-            constraint=ClampTo(self.w_clip),
+            constraint=None if self.learn_clip else ClampTo(self.first_clip),
             initializer=keras.initializers.GlorotUniform(seed=self.seed),
         )
         self.gain = self.add_weight(name="gain", shape=columns, initializer="ones")
         self.bias = self.add_weight(name="bias", shape=columns, initializer="zeros")
         self.exact_mask = self.add_weight(name="exact_mask", shape=shape, initializer="zeros", trainable=False)
+        self.variation = self.add_weight(name="variation", shape=(), initializer="ones", trainable=False)
+        self.clip = self.add_weight(
+            name="clip",
+            shape=(),
+            initializer=keras.initializers.Constant(self.first_clip),
+            constraint=keras.constraints.NonNeg(),
+            trainable=self.learn_clip,
+        )
+
+    @property
+    def w_clip(self) -> float:
+        """The weight that the outermost level stands for."""
+        return float(ops.convert_to_numpy(self.clip.value)) if self.learn_clip and self.built else self.first_clip
 
     def signed_levels(self) -> NDArray[np.int64]:
         """Signed level of every pair, -(L-1) to L-1, kernel's shape."""
@@ -93,38 +122,57 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         chosen = self.table.draws[k + self.table.levels - 1, rng.integers(0, PAIRS, k.shape)]
         return (chosen * np.float32(self.w_clip)).astype(np.float32)
 
-    def _levels(self) -> tuple[Any, Any]:
-        w = ops.convert_to_tensor(self.kernel)
-        magnitude = ops.digitize(ops.abs(w) / self.w_clip, self.table.borders)
-        return w, magnitude * ops.cast(ops.sign(w), "int32")
+    def finish(self, product: Any) -> Any:
+        """Gain, bias and activation, columns last."""
+        return self.activation(product * self.gain + self.bias)
+
+    def _shares(self) -> Any:
+        """Latent weights in units of the clip, -1 to 1."""
+        share = ops.convert_to_tensor(self.kernel) / self.clip
+        # A learned clip is pulled at by the weights outside (Choi et al., PACT, 2018); a frozen one clamps the weights.
+        return ops.clip(share, -1.0, 1.0) if self.learn_clip else share
+
+    def _row(self, share: Any, magnitude: Any) -> Any:
+        return magnitude * ops.cast(ops.sign(share), "int32") + (self.table.levels - 1)
+
+    def _values(self, row: Any) -> Any:
+        return ops.take(ops.convert_to_tensor(np.concatenate([-self.table.values[:0:-1], self.table.values])), row)
 
     def _clean(self) -> Any:
-        w, k = self._levels()
-        values = np.concatenate([-self.table.values[:0:-1], self.table.values]) * np.float32(self.w_clip)
-        quantised = ops.take(ops.convert_to_tensor(values), k + (self.table.levels - 1))
-        return ops.where(self.exact_mask > 0, w, quantised)
+        share = self._shares()
+        values = self._values(self._row(share, ops.digitize(ops.abs(share), self.table.borders)))
+        return ops.where(self.exact_mask > 0, share, values) * self.clip
 
     def _drawn(self) -> Any:
         """[draws, *kernel]: a kernel for each group; a gradient reaches the latent weight times its cell's slope."""
-        w, k = self._levels()
+        share = self._shares()
+        magnitude = self.quantizer.levels(ops.abs(share), [float(v) for v in self.table.values], self.seeds)
+        row = ops.stop_gradient(self._row(share, magnitude))
         picks = keras.random.randint((self.draws, *self.kernel.shape), 0, PAIRS, seed=self.seeds)
         # Draw and slope side by side: one look-up, which is most of a step's cost, fetches both.
-        table = np.stack([self.table.draws.ravel() * np.float32(self.w_clip), self.table.slopes.ravel()], axis=1)
-        drawn = ops.take(ops.convert_to_tensor(table), (k + (self.table.levels - 1)) * PAIRS + picks, axis=0)
-        followed = w * drawn[..., 1]
-        error = drawn[..., 0] - followed
+        table = np.stack([self.table.draws.ravel(), self.table.slopes.ravel()], axis=1)
+        looked_up = ops.take(ops.convert_to_tensor(table), row * PAIRS + picks, axis=0)
+        clean = self._values(row)
+        drawn = clean + self.variation * (looked_up[..., 0] - clean)
+        slope = 1.0 + self.variation * (looked_up[..., 1] - 1.0) if self.gradient == "slope" else ops.ones_like(drawn)
+        followed = share * slope
+        error = ops.stop_gradient(drawn - followed)
         if self.exact_share > 0:
-            exact_draw = np.arange(self.draws).reshape(-1, *[1] * len(k.shape)) < round(self.exact_share * self.draws)
+            exact_draw = np.arange(self.draws).reshape(-1, *[1] * len(row.shape)) < round(self.exact_share * self.draws)
             exact = ops.logical_and(self.exact_mask > 0, ops.convert_to_tensor(exact_draw))
-            followed, error = ops.where(exact, w, followed), ops.where(exact, 0.0, error)
-        return followed + ops.stop_gradient(error)
+            followed, error = ops.where(exact, share, followed), ops.where(exact, 0.0, error)
+        return (followed + error) * self.clip
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "profile": self.profile,
-            "w_clip": self.w_clip,
+            "w_clip": self.first_clip,
             "draws": self.draws,
             "seed": self.seed,
             "exact_share": self.exact_share,
+            "quantizer": keras.saving.serialize_keras_object(self.quantizer),
+            "gradient": self.gradient,
+            "learn_clip": self.learn_clip,
+            "activation": keras.activations.serialize(self.activation),
         }

@@ -1,4 +1,4 @@
-"""A convolution on RRAM pairs."""
+"""Convolutions on RRAM pairs: ordinary and depthwise."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from host_tools.layers.base import RRAMLayer
 ops = keras.ops
 
 
-@keras.saving.register_keras_serializable(package="rram_edge")
-class RRAMConv2D(RRAMLayer):
-    """A convolution of `filters` columns; input [n, height, width, channels]; arguments as Keras' Conv2D."""
+class Windowed(RRAMLayer):
+    """What both share: windows, and one convolution a group in training."""
 
     def __init__(
         self,
-        filters: int,
         kernel_size: tuple[int, int],
         profile: dict[str, Any],
         w_clip: float,
@@ -25,30 +23,73 @@ class RRAMConv2D(RRAMLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(profile, w_clip, **kwargs)
-        self.filters, self.kernel_size, self.strides = filters, tuple(kernel_size), tuple(strides)
-        self.padding = padding
-
-    def build(self, input_shape: tuple[Any, ...]) -> None:
-        self.add_pairs((*self.kernel_size, input_shape[-1], self.filters))
+        self.kernel_size, self.strides, self.padding = tuple(kernel_size), tuple(strides), padding
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        if training:
-            # One convolution a group: on a CPU faster than a grouped convolution or one on unfolded patches.
-            kernels = self._drawn()
-            groups = ops.split(x, self.draws, axis=0)
-            product = ops.concatenate([self._conv(group, kernels[i]) for i, group in enumerate(groups)], axis=0)
-        else:
-            product = self._conv(x, self._clean())
-        return product * self.gain + self.bias
+        if not training:
+            return self.finish(self.windows(x, self._clean()))
+        # One convolution a group: on a CPU faster than a grouped convolution or one on unfolded patches.
+        kernels = self._drawn()
+        groups = ops.split(x, self.draws, axis=0) if self.draws > 1 else [x]
+        products = [self.windows(group, kernels[i]) for i, group in enumerate(groups)]
+        return self.finish(ops.concatenate(products, axis=0))
 
-    def _conv(self, x: Any, kernel: Any) -> Any:
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+    def windows(self, x: Any, kernel: Any) -> Any:
+        """Every window of x [n, height, width, channels] times the kernel."""
+        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "filters": self.filters,
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
         }
+
+
+@keras.saving.register_keras_serializable(package="rram_edge")
+class RRAMConv2D(Windowed):
+    """A convolution of `filters` columns; input [n, height, width, channels]; arguments as Keras' Conv2D."""
+
+    def __init__(
+        self, filters: int, kernel_size: tuple[int, int], profile: dict[str, Any], w_clip: float, **kwargs: Any
+    ) -> None:
+        super().__init__(kernel_size, profile, w_clip, **kwargs)
+        self.filters = filters
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        self.add_pairs((*self.kernel_size, input_shape[-1], self.filters))
+
+    def windows(self, x: Any, kernel: Any) -> Any:
+        return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "filters": self.filters}
+
+
+@keras.saving.register_keras_serializable(package="rram_edge")
+class RRAMDepthwiseConv2D(Windowed):
+    """Each channel with `depth_multiplier` columns of its own, of as many rows as a window has pixels; arguments as
+    Keras' DepthwiseConv2D."""
+
+    columns_axes = 2
+
+    def __init__(
+        self,
+        kernel_size: tuple[int, int],
+        profile: dict[str, Any],
+        w_clip: float,
+        depth_multiplier: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(kernel_size, profile, w_clip, **kwargs)
+        self.depth_multiplier = depth_multiplier
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        self.add_pairs((*self.kernel_size, input_shape[-1], self.depth_multiplier))
+
+    def windows(self, x: Any, kernel: Any) -> Any:
+        return ops.depthwise_conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "depth_multiplier": self.depth_multiplier}

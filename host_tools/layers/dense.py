@@ -27,7 +27,7 @@ class RRAMDense(RRAMLayer):
             product = ops.reshape(ops.matmul(groups, self._drawn()), (-1, self.units))
         else:
             product = ops.matmul(x, self._clean())
-        return product * self.gain + self.bias
+        return self.finish(product)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}

@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device_models.profile import DeviceProfile
-from host_tools.backend import keras
-from host_tools.conversion import convert, load_chip, plain_copy
+from host_tools.conversion import Conversion, convert, plain_copy
 from host_tools.data import Dataset
 from host_tools.errors import HostError
+from host_tools.layers import RRAMLayer
+from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.loop import Advance, accuracy, fit
+from host_tools.training.on_chips import accuracy_on_chips
+from host_tools.training.optimizers import make_optimizer
 from host_tools.training.recipes import StudentRecipe
 from host_tools.training.schedules import OneCycle
+from host_tools.training.statistics import measure_statistics, norms, take_statistics
+from host_tools.training.teaching import DistillationLoss, Pair
 
-ops = keras.ops
 VALIDATION_CHIPS = 8
-
-
-class Pair(keras.Model):  # type: ignore[misc]
-    """Student and teacher side by side: [n, 2, classes], the student's logits first. Only the student is trained."""
-
-    def __init__(self, student: Any, teacher: Any) -> None:
-        super().__init__()
-        self.student, self.teacher = student, keras.models.clone_model(teacher)  # a copy: the caller's stays trainable
-        self.teacher.set_weights(teacher.get_weights())
-        self.teacher.trainable = False
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        answers = ops.stop_gradient(self.teacher(x, training=False))
-        return ops.stack([self.student(x, training=training), answers], axis=1)
-
-
-class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]
-    """(1 - kd) cross-entropy + kd T^2 KL(teacher || student), both softened by T (Hinton, 2015). y_pred is a Pair's
-    output."""
-
-    def __init__(self, kd: float, temperature: float) -> None:
-        super().__init__(name="distillation")
-        self.kd, self.temperature = kd, temperature
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        student, teacher, t = y_pred[:, 0], y_pred[:, 1], self.temperature
-        hard = keras.losses.sparse_categorical_crossentropy(y_true, student, from_logits=True)
-        p = ops.softmax(teacher / t)
-        soft = ops.sum(p * (ops.log_softmax(teacher / t) - ops.log_softmax(student / t)), axis=-1)
-        return (1 - self.kd) * hard + self.kd * t * t * soft
+STATISTICS_IMAGES = 4000
+Masks = Mapping[str, NDArray[np.bool_]]
 
 
 def distill(
-    data: Dataset, teacher: Any, profile: DeviceProfile, recipe: StudentRecipe, seed: int, advance: Advance
+    data: Dataset,
+    teacher: Any,
+    profile: DeviceProfile,
+    recipe: StudentRecipe,
+    seed: int,
+    advance: Advance,
+    *,
+    start: Any = None,
+    masks: Masks | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """A student for `profile` and its record. `advance` is called with a total of recipe.epochs. loop.Diverged: no
-    finite loss."""
+    """A student for `profile` and its record. `advance` is called with a total of recipe.epochs.
+
+    start: a student to go on from (default: the teacher's weights). masks: positions, by layer, whose weights are
+    exact in recipe.exact_share of the draws, kernel's shape. loop.Diverged: no finite loss.
+    """
     if tuple(teacher.input_shape[1:]) != data.shape or teacher.output_shape[-1] != len(data.classes):
         raise HostError(
             f"--teacher: takes {tuple(teacher.input_shape[1:])} to {teacher.output_shape[-1]} classes, "
@@ -63,23 +53,22 @@ def distill(
     rest, x_valid, y_valid = data.validation()
     draws = max(1, min(recipe.batch, len(rest.y_train)) // recipe.group)
     batch = draws * min(recipe.group, len(rest.y_train))
-    student = convert(teacher, profile.model_dump(mode="json", exclude_none=True), recipe.clip, draws, seed)
-    pair = Pair(student, teacher)
+    student = make_student(teacher, profile, recipe, draws, seed, start, masks)
+    pair = Pair(student, teacher, recipe.features)
     rate = OneCycle(recipe.peak, recipe.epochs * (len(rest.y_train) // batch))
-    pair.compile(optimizer=keras.optimizers.Adam(rate), loss=DistillationLoss(recipe.kd, recipe.temperature))
-    fit(
-        pair,
-        rest,
-        epochs=recipe.epochs,
-        batch=batch,
-        augment=recipe.augment,
-        seed=seed,
-        advance=advance,
-        ema=recipe.ema,
+    pair.compile(
+        optimizer=make_optimizer(recipe.optimizer, rate, recipe.weight_decay),
+        loss=DistillationLoss(recipe.kd, recipe.temperature),
     )
+    fit(
+        pair, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance,
+        ema=recipe.ema, each_epoch=lambda done: _set_variation(student, recipe, done), checkpoint=checkpoint,
+    )  # fmt: skip
     clean = plain_copy(student)
-    chips = []
-    rng = np.random.default_rng(seed)
+    if norms(clean):
+        measure_statistics(clean, rest.x_train[:STATISTICS_IMAGES])
+        take_statistics(student, clean)
+    chips = accuracy_on_chips(student, x_valid, y_valid, VALIDATION_CHIPS, seed, rest.x_train)
     record = {
         "kind": "student",
         "data": data.name,
@@ -88,11 +77,36 @@ def distill(
         "recipe": asdict(recipe),
         "model": student.name,
         "profile": profile.name,
+        "masked": sum(int(mask.sum()) for mask in masks.values()) if masks else 0,
         "validation_accuracy": accuracy(clean, x_valid, y_valid),
         "validation_images": len(y_valid),
+        "validation_on_chips": chips,
     }
-    for _ in range(VALIDATION_CHIPS):
-        load_chip(clean, student, rng)
-        chips.append(accuracy(clean, x_valid, y_valid))
-    record["validation_on_chips"] = chips
     return student, record
+
+
+def make_student(
+    teacher: Any, profile: DeviceProfile, recipe: StudentRecipe, draws: int, seed: int, start: Any, masks: Masks | None
+) -> Any:
+    """The student before its training."""
+    options = Conversion(
+        clip=recipe.clip, learn_clip=recipe.learn_clip, draws=draws, scale=recipe.scale, quantizer=recipe.quantizer,
+        gradient=recipe.gradient, seed=seed,
+    )  # fmt: skip
+    student = convert(teacher, profile, options=options)
+    if start is not None:
+        student.set_weights(start.get_weights())
+    for layer in student.layers:
+        if isinstance(layer, RRAMLayer):
+            mask = (masks or {}).get(layer.name)
+            layer.exact_mask.assign(np.zeros(layer.kernel.shape) if mask is None else mask.astype(np.float32))
+            layer.exact_share = recipe.exact_share if masks else 0.0
+    return student
+
+
+def _set_variation(student: Any, recipe: StudentRecipe, done: float) -> None:
+    """Deviation of the cells when a share `done` of the training is over."""
+    risen = min(1.0, done / recipe.ramp) if recipe.ramp > 0 else 1.0
+    for layer in student.layers:
+        if isinstance(layer, RRAMLayer):
+            layer.variation.assign(recipe.variation * risen)

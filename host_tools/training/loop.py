@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
 from host_tools.training.augment import Augment
+from host_tools.training.checkpoint import Checkpoint, Progress
 
 Advance = Callable[[float, str], None]
 EMA_EVERY = 8  # steps between two updates of the average: its decay per step counts
@@ -31,16 +32,25 @@ def fit(
     seed: int,
     advance: Advance,
     ema: float | None = None,
+    each_epoch: Callable[[float], None] = lambda done: None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train a compiled `model` on whole batches only; `advance(1, note)` after each epoch's share. Its weights end as
     the last ones, or as their average over the second half of the steps when `ema` (decay per step) is given.
+
+    each_epoch: called before each epoch with the share of the training that is done. checkpoint: written after each
+    epoch, and gone on from where it exists; an interrupted training ends as one in a piece would have.
     Diverged: the loss became NaN or infinite; the weights are then those of the last epoch that ended well.
     """
     rng = np.random.default_rng(seed)
     batch = min(batch, len(data.y_train))
     steps = len(data.y_train) // batch
-    average = None
-    for epoch in range(epochs):
+    average, first = None, 0
+    if checkpoint is not None and (progress := checkpoint.load(model)) is not None:
+        rng.bit_generator.state, average, first = progress.rng, progress.average, progress.epochs
+        advance(first, f"resumed after epoch {first}")
+    for epoch in range(first, epochs):
+        each_epoch(epoch / epochs)
         good = model.get_weights()
         order = rng.permutation(len(data.y_train))
         for i in range(steps):
@@ -55,6 +65,8 @@ def fit(
             if ema is not None and 2 * step >= epochs * steps and step % EMA_EVERY == 0:
                 average = _averaged(average, model.trainable_variables, ema**EMA_EVERY)
             advance(1 / steps, f"epoch {epoch + 1}/{epochs}, loss {loss:.4f}")
+        if checkpoint is not None:
+            checkpoint.save(model, Progress(epoch + 1, dict(rng.bit_generator.state), average))
     if average is not None:
         for variable, value in zip(model.trainable_variables, average, strict=True):
             variable.assign(value)

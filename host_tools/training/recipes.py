@@ -8,6 +8,8 @@ from typing import Literal
 from host_tools.errors import HostError
 from host_tools.training.augment import Affine, Augment, CropFlip
 
+Optimizer = Literal["adam", "sgd"]
+
 
 @dataclass(frozen=True)
 class TeacherRecipe:
@@ -21,7 +23,7 @@ class TeacherRecipe:
     epochs: int = 20
     batch: int = 128
     peak: float = 3e-3
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Optimizer = "adam"
     weight_decay: float = 0.0
     ema: float | None = None
     augment: Augment | None = field(default_factory=Affine)
@@ -31,9 +33,11 @@ class TeacherRecipe:
 class StudentRecipe:
     """How a student learns from the teacher with cells in the loop.
 
-    clip: standard deviations of a layer's weights that the outermost level stands for. group: samples that share one
-    draw of the cells. kd: weight of the teacher's answers against the labels, at `temperature`. ema: decay per step
-    of the average of the weights over the second half, which is what is kept.
+    clip, learn_clip, scale, quantizer, gradient: host_tools.conversion.Conversion. group: samples that share one draw
+    of the cells. kd: weight of the teacher's answers against the labels, at `temperature` (0: plain noise injection,
+    VAT); features: weight of the distance between both networks' layers. ema, optimizer: as a teacher's. variation:
+    deviation of the cells in training beside the profile's own; it rises to it over the first `ramp` of the steps.
+    exact_share: share of the draws in which the weights of the mask, if one is given, are exact.
     """
 
     epochs: int = 24
@@ -43,8 +47,18 @@ class StudentRecipe:
     group: int = 16
     kd: float = 0.9
     temperature: float = 4.0
-    ema: float = 0.9995
+    features: float = 0.0
+    ema: float | None = 0.9995
     augment: Augment | None = field(default_factory=Affine)
+    optimizer: Optimizer = "adam"
+    weight_decay: float = 0.0
+    learn_clip: bool = False
+    scale: Literal["per-layer", "per-channel"] = "per-layer"
+    quantizer: str = "nearest"
+    gradient: Literal["slope", "straight-through"] = "slope"
+    variation: float = 1.0
+    ramp: float = 0.0
+    exact_share: float = 1.0
 
 
 @dataclass(frozen=True)

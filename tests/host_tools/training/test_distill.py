@@ -12,13 +12,14 @@ pytest.importorskip("keras", reason="needs the host extra")
 from scipy.special import log_softmax, softmax
 
 from device_models.profile import DeviceProfile
-from host_tools.conversion import convert, load_chip, plain_copy
+from host_tools.conversion import Conversion, convert, load_chip, plain_copy
 from host_tools.data import load
 from host_tools.errors import HostError
 from host_tools.models import build
 from host_tools.training import recipes
-from host_tools.training.distill import DistillationLoss, Pair, distill
+from host_tools.training.distill import distill
 from host_tools.training.loop import accuracy
+from host_tools.training.teaching import DistillationLoss, Pair
 from host_tools.training.train import train
 
 QUIET = lambda amount, note: None  # noqa: E731
@@ -37,8 +38,7 @@ def test_the_loss_is_hintons() -> None:
 
 def test_only_the_student_is_trained_and_the_callers_teacher_is_left_alone() -> None:
     teacher = build("tiny", (8, 8, 1), 10)
-    document = DeviceProfile.load("charan-65nm").model_dump(mode="json", exclude_none=True)
-    pair = Pair(convert(teacher, document), teacher)
+    pair = Pair(convert(teacher, "charan-65nm"), teacher)
     x = np.zeros((2, 8, 8, 1), np.float32)
     assert pair(x).shape == (2, 2, 10)
     assert len(pair.trainable_variables) == 3 * 4 and len(teacher.trainable_variables) == 2 * 4
@@ -62,7 +62,7 @@ def test_a_student_keeps_on_chips_what_the_teacher_loses() -> None:
     teacher, record = train(data, replace(recipe.teacher, epochs=6), 0, QUIET)
     assert record["validation_accuracy"] > 90
     student, told = distill(data, teacher, profile, replace(recipe.student, epochs=12), 0, QUIET)
-    unhelped = convert(teacher, profile.model_dump(mode="json", exclude_none=True), clip=2.5)
+    unhelped = convert(teacher, profile, options=Conversion(clip=2.5))
     rng, copy, on_chips = np.random.default_rng(1), plain_copy(student), {}
     for name, network in (("student", student), ("teacher", unhelped)):
         results = []
