@@ -23,17 +23,24 @@ class OneShotCells(StatisticalCells):
 
     def __init__(self, profile: DeviceProfile, target_uS: Array, seed: int) -> None:
         levels = np.array(profile.levels.conductance_uS)
-        outside = (target_uS < levels[0]) | (target_uS > levels[-1])
-        if outside.any():
-            raise ProfileError(f"profile {profile.name}: a target of {target_uS[outside][0]:g} uS is not within its "
-                               f"levels, {levels[0]:g} to {levels[-1]:g} uS: it has no programming spread there")
         super().__init__(np.full(len(target_uS), levels[0]), seed, Reading.from_profile(profile),
                          Broadening.from_profile(profile), energy_of_a_pulse_pJ(profile))
         lower = node_probabilities()[1:]  # the octave grid without p = 0: fine at both tails
         self._p = np.concatenate([lower, 1 - lower[-2::-1]])
         spreads = [programming_distribution(profile, level) for level in range(len(levels))]
         self._deviation = np.stack([spread.ppf(self._p) - g for spread, g in zip(spreads, levels, strict=True)])
-        self._target, self._lowest = np.array(target_uS, dtype=np.float64), levels[0]
+        self._profile, self._lowest = profile.name, levels[0]
+        self._levels = levels
+        self.aim(target_uS)
+
+    def aim(self, target_uS: Array) -> None:
+        """Targets [n] of the writes to come; ProfileError where one lies outside of the levels."""
+        levels = self._levels
+        outside = (target_uS < levels[0]) | (target_uS > levels[-1])
+        if outside.any():
+            raise ProfileError(f"profile {self._profile}: a target of {target_uS[outside][0]:g} uS is not within its "
+                               f"levels, {levels[0]:g} to {levels[-1]:g} uS: it has no programming spread there")
+        self._target = np.array(target_uS, dtype=np.float64)
         self._level = np.clip(np.searchsorted(levels, target_uS, side="right") - 1, 0, len(levels) - 2)
         self._part = (target_uS - levels[self._level]) / (levels[self._level + 1] - levels[self._level])
 
