@@ -27,7 +27,8 @@ class Components(Document):
     rram_cell and sram_bit: one cell. sram_array_share: share of an SRAM's area that is bit cells. dac: one a row, and
     one conversion, at `dac_bits`; adc likewise, shared by `columns_per_adc` columns; a conversion takes
     (bits + 1) adc_ns_per_bit. line_driver: one a line, two lines a row and one a column of cells. accumulator: one an
-    ADC. mac: a multiply-add of the correction, `macs_per_layer` units. other_share: of the macro's area, for control
+    ADC. mac: a multiply-add of a float32 correction, mac8: one of 8-bit codes with a sum of 32 bits; `macs_per_layer`
+    units. other_share: of the macro's area, for control
     and routing. A cell is read with read_voltage_V for read_pulse_ns at full input; mean_input is the mean of the
     inputs over full scale.
     """
@@ -53,6 +54,8 @@ class Components(Document):
     accumulator_pJ: Number
     mac_um2: Number
     mac_pJ: Number
+    mac8_um2: Number
+    mac8_pJ: Number
     mac_ns: Number
     macs_per_layer: Number
     other_share: Number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,49 @@ from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 
 CORRECTION = ("SRAM correction", "correction multiply-adds")  # the components that are not the RRAM macro's own
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What computes the correction: bits of a value and of a gain (32: float32), and whether it keeps up.
+
+    Codes go through multipliers of 8 x 8 bits: b bits times an input of 8 take ceil(b / 8) passes, a gain times an ADC
+    sum (of at most 16 bits) twice its own. With `keep_up` a layer has as many units as its correction needs to be done
+    with an image no later than the slowest array is, so that images that follow one another through the layers do not
+    wait for it; else the components' macs_per_layer.
+    """
+
+    value_bits: int = 32
+    number_bits: int = 32
+    keep_up: bool = False
+
+    def __post_init__(self) -> None:
+        for key in ("value_bits", "number_bits"):
+            if getattr(self, key) not in (8, 16, 32):
+                raise ProfileError(f"cost: {key}: {getattr(self, key)} is not 8, 16 or 32")
+
+    @property
+    def integer(self) -> bool:
+        """Whether 8-bit units do it."""
+        return self.value_bits < 32 and self.number_bits < 32
+
+    def passes(self, layer: LayerSize, sram: SramBits) -> int:
+        """Passes through a unit for one position: corrected weights, low-rank factors, gain and offset a column."""
+        columns = layer.cols if sram.gains or sram.offsets else 0
+        if not self.integer:
+            return layer.corrected + layer.rank * (layer.rows + layer.cols) + columns
+        value, number = self.value_bits // 8, self.number_bits // 8
+        low_rank = layer.rank * (layer.rows + 2 * layer.cols)  # what A gives has 16 bits
+        return value * (layer.corrected + low_rank) + 2 * number * columns
+
+    def units(self, parts: Components, macro: MacroConfig, layers: Sequence[LayerSize], sram: SramBits) -> list[int]:
+        """Multiply-add units of each layer."""
+        least = int(parts.macs_per_layer.value)
+        if not self.keep_up:
+            return [least] * len(layers)
+        slowest_ns = max(array_time_ns(parts, macro, layer) for layer in layers)
+        times_ns = [layer.positions * self.passes(layer, sram) * parts.mac_ns.value for layer in layers]
+        return [max(least, math.ceil(time / slowest_ns - 1e-9)) for time in times_ns]
 
 
 @dataclass(frozen=True)
@@ -49,8 +93,10 @@ class MacroCost:
 
 
 def macro_cost(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize], sram: SramBits,
-               *, mean_uS: float) -> MacroCost:
+               *, mean_uS: float, arithmetic: Arithmetic | None = None) -> MacroCost:
     """Cost of `layers` on macros, with cells of `mean_uS` on average; ProfileError where there is nothing to cost.
+
+    `arithmetic` of the correction: by default float32, on macs_per_layer units.
 
     All tiles exist at once (weights stay where they are). Not in it: pooling, activation buffers, programming's charge
     pumps, leakage, learning.
@@ -61,15 +107,29 @@ def macro_cost(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize
         raise ProfileError(f"cost: mean_uS: {mean_uS} is not > 0")
     if len({layer.name for layer in layers}) != len(layers):
         raise ProfileError("cost: two layers have one name")
+    arithmetic = arithmetic or Arithmetic()
     tiles = sum(layer.tiles(macro) for layer in layers)
     area = {key: tiles * value for key, value in tile_area_um2(parts, macro).items()}
-    area["SRAM correction"] = sram.total * parts.sram_bit_um2.value / parts.sram_array_share.value
-    units = int(parts.macs_per_layer.value) * len(layers) if sram.total else 0
-    area["correction multiply-adds"] = units * parts.mac_um2.value
-    return MacroCost(tiles, area, _energy(parts, macro, layers, sram, mean_uS),
-                     {layer.name: _array_time(parts, macro, layer) for layer in layers},
-                     {layer.name: _macs(layer, sram) * parts.mac_ns.value / parts.macs_per_layer.value
-                      for layer in layers})
+    area |= correction_area_um2(parts, macro, layers, sram, arithmetic)
+    units = arithmetic.units(parts, macro, layers, sram)
+    return MacroCost(tiles, area, _energy(parts, macro, layers, sram, mean_uS, arithmetic),
+                     {layer.name: array_time_ns(parts, macro, layer) for layer in layers},
+                     {layer.name: layer.positions * arithmetic.passes(layer, sram) * parts.mac_ns.value / count
+                      for layer, count in zip(layers, units, strict=True)})
+
+
+def correction_area_um2(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize], sram: SramBits,
+                        arithmetic: Arithmetic) -> dict[str, float]:
+    """Area of the correction by component (CORRECTION): SRAM with its periphery, and multiply-adds."""
+    unit = parts.mac8_um2 if arithmetic.integer else parts.mac_um2
+    units = sum(arithmetic.units(parts, macro, layers, sram)) if sram.total else 0
+    return {CORRECTION[0]: sram.total * parts.sram_bit_um2.value / parts.sram_array_share.value,
+            CORRECTION[1]: units * unit.value}
+
+
+def macro_area_um2(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize]) -> float:
+    """Area of all tiles of `layers` with their periphery, without the correction."""
+    return sum(layer.tiles(macro) for layer in layers) * sum(tile_area_um2(parts, macro).values())
 
 
 def cell_columns(macro: MacroConfig) -> int:
@@ -94,7 +154,7 @@ def tile_area_um2(parts: Components, macro: MacroConfig) -> dict[str, float]:
 
 
 def _energy(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize], sram: SramBits,
-            mean_uS: float) -> dict[str, float]:
+            mean_uS: float, arithmetic: Arithmetic) -> dict[str, float]:
     cell_pJ = parts.read_voltage_V.value**2 * mean_uS * parts.read_pulse_ns.value * parts.mean_input.value * 1e-3
     cells = conversions = inputs = macs = 0
     for layer in layers:
@@ -104,7 +164,7 @@ def _energy(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize], 
         cells += layer.positions * layer.rows * (layer.cols * per_weight + references * slices)
         conversions += layer.positions * _groups(layer, macro) * layer.cols * slices
         inputs += layer.positions * layer.rows * layer.col_tiles(macro)
-        macs += _macs(layer, sram)
+        macs += layer.positions * arithmetic.passes(layer, sram)
     corrected = sum(layer.corrected for layer in layers)
     outputs = sum(layer.cols for layer in layers)
     per_value = (sram.values + sram.indices) / corrected if corrected else 0.0
@@ -116,7 +176,7 @@ def _energy(parts: Components, macro: MacroConfig, layers: Sequence[LayerSize], 
         "ADCs": conversions * adc_energy_pJ(parts, macro.adc_bits),
         "accumulators": conversions * parts.accumulator_pJ.value,
         "SRAM correction": read_bits * parts.sram_access_pJ_per_bit.value,
-        "correction multiply-adds": macs * parts.mac_pJ.value,
+        "correction multiply-adds": macs * (parts.mac8_pJ if arithmetic.integer else parts.mac_pJ).value,
     }
 
 
@@ -125,12 +185,8 @@ def _groups(layer: LayerSize, macro: MacroConfig) -> int:
     return -(-layer.rows // macro.rows_active)
 
 
-def _macs(layer: LayerSize, sram: SramBits) -> int:
-    """Multiply-adds of the correction: one a corrected weight, and one a column for gain and offset."""
-    return layer.positions * (layer.corrected + (layer.cols if sram.gains or sram.offsets else 0))
-
-
-def _array_time(parts: Components, macro: MacroConfig, layer: LayerSize) -> float:
+def array_time_ns(parts: Components, macro: MacroConfig, layer: LayerSize) -> float:
+    """Time of a layer's reads of its array for one image."""
     # Tiles work at once; within one, groups of rows follow one another, and so do the columns that share an ADC.
     groups = min(_groups(layer, macro), macro.rows // macro.rows_active)
     shared = min(int(parts.columns_per_adc.value), macro.cols)

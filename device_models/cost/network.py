@@ -12,7 +12,7 @@ from device_models.macro import MacroConfig
 class LayerSize:
     """One analog layer: a matrix of rows x cols weights, read at `positions` places an image (dense: 1).
 
-    `corrected` of its weights have a value in SRAM.
+    `corrected` of its weights have a value in SRAM; `rank` is that of its low-rank correction.
     """
 
     name: str
@@ -20,6 +20,7 @@ class LayerSize:
     cols: int
     positions: int = 1
     corrected: int = 0
+    rank: int = 0
 
     def __post_init__(self) -> None:
         for key in ("rows", "cols", "positions"):
@@ -27,6 +28,8 @@ class LayerSize:
                 raise ProfileError(f"layer {self.name}: {key}: {getattr(self, key)} is not >= 1")
         if not 0 <= self.corrected <= self.weights:
             raise ProfileError(f"layer {self.name}: corrected: {self.corrected} is not 0 to its {self.weights} weights")
+        if not 0 <= self.rank <= min(self.rows, self.cols):
+            raise ProfileError(f"layer {self.name}: rank: {self.rank} is not 0 to {min(self.rows, self.cols)}")
 
     @property
     def weights(self) -> int:

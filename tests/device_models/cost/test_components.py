@@ -23,7 +23,7 @@ def test_the_packages_own_tables_load_and_say_where_each_number_comes_from(name)
     assert names() == ["40nm", "65nm"]
     parts = Components.load(name)
     assert parts.name == name
-    assert len(dict(parts.numbers())) == 21
+    assert len(dict(parts.numbers())) == 23
     for key, number in parts.numbers():
         assert number.evidence.source, key
         assert number.evidence.note, key
@@ -47,6 +47,8 @@ def test_the_numbers_of_the_table_follow_from_what_their_notes_say(node):
         "accumulator_pJ": 0.021 * node / 32,
         "mac_um2": (6350 + 278) * (node / 40) ** 2,
         "mac_pJ": (3.7 + 0.9) * node / 45,
+        "mac8_um2": 709.6 * (node / 45) ** 2 + 278 * (node / 40) ** 2,
+        "mac8_pJ": (0.2 + 0.1) * node / 45,
         "other_share": 1 - 0.28 - 0.21 - 0.12,
     }
     for key, number in expected.items():
