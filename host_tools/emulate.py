@@ -49,8 +49,13 @@ def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Seque
     return Pass(inputs, a)
 
 
-def fisher(nodes: Sequence[Node], weights: Sequence[F32], run: Pass, labels: npt.NDArray[np.integer]) -> list[F32]:
-    """Mean squared per-sample gradient of the cross-entropy by each weight, [K, N] per layer (the empirical Fisher)."""
+def fisher(
+    nodes: Sequence[Node], weights: Sequence[F32], run: Pass, labels: npt.NDArray[np.integer], power: int = 2
+) -> list[F32]:
+    """Mean squared per-sample gradient of the cross-entropy by each weight, [K, N] per layer (the empirical Fisher).
+
+    power 1: the mean of its magnitude instead.
+    """
     logits = run.logits.astype(np.float64)
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     delta = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -63,9 +68,10 @@ def fisher(nodes: Sequence[Node], weights: Sequence[F32], run: Pass, labels: npt
             continue
         columns, d = im2col(x, node), delta.reshape(len(x), node.positions, -1)
         if node.op == "dense":
-            out[node.layer] = (columns[:, 0] ** 2).T @ d[:, 0] ** 2 / len(x)
+            out[node.layer] = (np.abs(columns[:, 0]) ** power).T @ np.abs(d[:, 0]) ** power / len(x)
         else:
-            out[node.layer] = (np.einsum("npk,npj->nkj", columns, d, optimize=True) ** 2).mean(axis=0)
+            each = np.einsum("npk,npj->nkj", columns, d, optimize=True)
+            out[node.layer] = (np.abs(each) ** power).mean(axis=0)
         if node.layer == 0:
             break  # no weights before it
         delta = _to_input(node, d @ weights[node.layer].T)
