@@ -59,6 +59,20 @@ def readings(profile: DeviceProfile, share: float, on_off_ratio: float | None = 
     return [Reading(name, meaning, _reading(profile, base, name, meaning, spread)) for name, meaning, spread in spreads]
 
 
+def with_on_off_ratio(profile: DeviceProfile, on_off_ratio: float) -> DeviceProfile:
+    """The profile with equally spaced levels from G_max / `on_off_ratio` (math.inf: none flows) to its G_max.
+
+    Its spread, faults and read noise as they are stated; relaxation and retention, measured at its own levels, are left
+    out. ProfileError for a ratio that is not > 1.
+    """
+    base = _with_ratio(profile, on_off_ratio)
+    ratio = f"{on_off_ratio:g}"
+    return DeviceProfile.from_dict(
+        {**base, "name": f"{profile.name[:40]}-ratio-{ratio}",
+         "description": f"{profile.name} with G_max / G_min = {ratio}: an assumption."},
+        f"profile {profile.name} with G_max / G_min = {ratio}")
+
+
 def _with_ratio(profile: DeviceProfile, on_off_ratio: float | None) -> dict[str, Any]:
     base = profile.model_dump(mode="json", exclude_none=True, exclude={"relaxation", "retention", "validity"})
     if on_off_ratio is None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
     "profile": ("host_tools.commands.profile", "Noise profiles: fit to cells, check against cells, show, compare."),
     "array": ("host_tools.commands.array", "What each inaccuracy of an array costs, by pairing."),
+    "pairings": ("host_tools.commands.pairings", "A network on differential, offset and bit-sliced arrays, compared."),
     "wires": ("host_tools.commands.wires", "Wire resistance (IR drop): exact against fast."),
     "cost": ("host_tools.commands.cost", "Area, energy and time of a macro, and what the SRAM correction adds."),
     "program": ("host_tools.commands.program", "Write cells with verify, and make the outcome a profile."),

@@ -27,6 +27,7 @@ from host_tools.errors import HostError
 from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
 from host_tools.mapping.network import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
 from host_tools.mapping.ranges import converter_ranges
+from host_tools.pairing.compare import pairing_warning
 
 CODES = {"u1": "U8", "i1": "I8", "u2": "U16", "i4": "I32", "u4": "U32", "f4": "F32", "f8": "F64"}
 FISHER_IMAGES = 2000
@@ -65,12 +66,12 @@ def export_bundle(
     from host_tools.tflite import to_tflite
 
     _folder(path)
-    _check_macro(options.macro)
     tell("map")
     compiled = compile_profile(profile)
     network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
-    _check_fit(model, data)
-    _check_fit(ideal, data)
+    check_fit(model, data)
+    check_fit(ideal, data)
+    _check_macro(model, profile, data, options)
     _, held_out, labels = data.validation()
     order = np.random.default_rng(options.seed).permutation(len(held_out))
     images, labels = held_out[order], labels[order]
@@ -93,7 +94,7 @@ def export_bundle(
     return _finish(path, metadata, tensors)
 
 
-def _check_fit(model: Any, data: Dataset) -> None:
+def check_fit(model: Any, data: Dataset) -> None:
     """HostError where a network takes other images than the data set has, or tells other classes apart."""
     shape, classes = list(model.input_shape[1:]), model.output_shape[-1]
     if shape != list(data.shape) or classes != len(data.classes):
@@ -103,11 +104,13 @@ def _check_fit(model: Any, data: Dataset) -> None:
         )
 
 
-def _check_macro(macro: MacroConfig) -> None:
-    """HostError where the macro has what a board does not emulate."""
-    refusal = macro.not_on_a_board()
-    if refusal is not None:
-        raise HostError(f"macro: {refusal}")
+def _check_macro(model: Any, profile: DeviceProfile, data: Dataset, options: ExportOptions) -> None:
+    """HostError where the macro has what a board does not emulate; another pairing with what it would cost."""
+    refusal = options.macro.not_on_a_board()
+    if refusal is None:
+        return
+    cost = pairing_warning(model, profile, options.macro, data, options.seed, options.clip_sd)
+    raise HostError(f"macro: {refusal}{f'; {cost}' if cost else ''}")
 
 
 class _Draft:

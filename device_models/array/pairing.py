@@ -13,8 +13,7 @@ from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 
-
-PAIRINGS = get_args(MacroConfig.model_fields["pairing"].annotation)
+PAIRINGS: tuple[str, ...] = get_args(MacroConfig.model_fields["pairing"].annotation)
 LEAST_BITS = 6  # of a bit-sliced weight whose macro does not say
 
 

@@ -1,0 +1,1 @@
+"""Networks on arrays of any pairing (differential, offset, bit-sliced): also what boards do not emulate."""
