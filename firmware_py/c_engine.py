@@ -110,6 +110,9 @@ class CEngine:
         self._of_floats = (self._lib.rram_logits, self._floats, np.dtype(np.float32))
         self._of_bytes = (self._lib.rram_logits_bytes, self._ffi.typeof("uint8_t[]"), np.dtype(np.uint8))
         self._pinned: list[Any] = []  # the core keeps pointers into these
+        unknown = [node.op for i, node in enumerate(bundle.nodes) if node.sources != (i - 1,)]
+        if unknown:
+            raise RramError(f"{bundle.path}: graph: the C core does not carry branches yet; use engine='numpy'")
         description = self._describe(seed, effects)
         self.arena_bytes = int(self._lib.rram_arena_size(description))
         if self.arena_bytes == 0:

@@ -25,6 +25,7 @@ from firmware_py.errors import RramError
 from firmware_py.graph import digital
 from firmware_py.low_rank import fit_low_rank
 from firmware_py.numpy_engine import LayerTrace, correct, dac, ideal_activations, mask_matrix
+from firmware_py.walk import run
 
 if TYPE_CHECKING:
     from firmware_py.chip import Engine
@@ -66,11 +67,12 @@ def calibrate(
     if kind not in KINDS:
         raise RramError(f"calibrate: {kind!r} given, expected one of {', '.join(KINDS)}")
     targets = ideal_activations(bundle, x)
-    a, reports = x, []
-    for node in bundle.nodes:
+    reports: list[LayerReport] = []
+
+    def compute(i: int, a: F32) -> F32:
+        node = bundle.nodes[i]
         if node.layer < 0:
-            a = digital(a, node)
-            continue
+            return digital(a, node)
         layer, correction = bundle.layers[node.layer], layers[node.layer]
         trace = LayerTrace(dac(layer, bundle.macro.dac_bits, a), engine.raw(node.layer, a, read))
         y_star = targets[node.layer].reshape(trace.s.shape)
@@ -78,7 +80,9 @@ def calibrate(
         _fit_layer(bundle, layer, correction, trace, y_star, kind)
         y = correct(layer, correction, trace)
         reports.append(LayerReport(layer.name, before, _error(y, y_star)))
-        a = y.reshape(len(x), *node.out_shape)
+        return y.reshape(len(x), *node.out_shape)
+
+    run(bundle.nodes, x, compute)
     return CalibrationReport(len(x), tuple(reports))
 
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
-from firmware_py.graph import Node, windows
+from firmware_py.graph import Node, mean_factor, windows
+from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
     from firmware_py.numpy_engine import LayerTrace, NumpyEngine
@@ -33,29 +34,27 @@ class Gradients:
 
 def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
     """Forward, backward, update in place; x [*input_shape]; returns the logits [classes] before the update."""
-    nodes, inputs, traces = engine.bundle.nodes, [], []
-    a = x[None].astype(np.float32)
-    for node in nodes:
-        inputs.append(a)
-        a, trace = engine.forward(node, a, read)
-        traces.append(trace)
-    logits: F32 = a[0]
-    outputs = [*inputs[1:], a]
-    delta = softmax_error(logits, label)[None]
-    updates = []
-    for i in reversed(range(len(nodes))):
-        node, trace = nodes[i], traces[i]
+    nodes, updates = engine.bundle.nodes, []
+    kept: list[tuple[F32, F32, LayerTrace | None]] = []  # input, output and trace of each node
+
+    def compute(i: int, a: F32) -> F32:
+        y, trace = engine.forward(nodes[i], a, read)
+        kept.append((a[0], y[0], trace))
+        return y
+
+    def back(i: int, delta: F32, wanted: bool) -> F32 | None:
+        node, (a, y, trace) = nodes[i], kept[i]
         if trace is None:
-            delta = digital_backward(node, inputs[i][0], outputs[i][0], delta)
-            continue
+            return digital_backward(node, a, y, delta)
         layer = engine.bundle.layers[node.layer]
         coded = error_codes(delta.reshape(node.positions, layer.n))
         if coded is None:
-            break  # no error is left: nothing more to learn from this label
+            return None  # no error is left: nothing more to learn on this way
         updates.append((node.layer, gradients(layer, trace, *coded)))
-        if node.layer == 0:
-            break  # nothing before it learns
-        delta = analog_backward(engine, node, delta.reshape(node.positions, layer.n))
+        return analog_backward(engine, node, delta.reshape(node.positions, layer.n)) if wanted else None
+
+    logits: F32 = run(nodes, x[None].astype(np.float32), compute)[0]
+    run_back(nodes, softmax_error(logits, label), back)
     for index, gradient in updates:
         update(engine.bundle.layers[index], engine.correction.layers[index], gradient, step, adapt)
     return logits
@@ -122,8 +121,10 @@ def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
     delta = delta.reshape(node.out_shape)
     if node.op == "relu":
         return np.where(y > 0, delta, np.float32(0))
-    if node.op == "flatten":
+    if node.op in ("flatten", "add"):
         return delta.reshape(node.in_shape)
+    if node.op == "avgpool2d":
+        return _shared_out(node, delta * mean_factor(node))
     kw = node.kernel[1]
     patches = windows(x[None], node)[0]  # [out H, out W, kernel H, kernel W, C]
     first = patches.reshape(*node.out_shape[:2], -1, x.shape[-1]).argmax(axis=2)  # the first maximum of each window
@@ -131,6 +132,15 @@ def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
     row, column = row * node.stride[0] + first // kw, column * node.stride[1] + first % kw
     dx = np.zeros(node.in_shape, np.float32)
     np.add.at(dx, (row, column, channel), delta)
+    return dx
+
+
+def _shared_out(node: Node, share: F32) -> F32:
+    """Each output's share [*out_shape] added to all inputs of its window, output by output, [*in_shape]."""
+    y, x = (np.arange(count)[:, None] * step + np.arange(width) for count, step, width in
+            zip(node.out_shape, node.stride, node.kernel, strict=False))  # fmt: skip
+    dx = np.zeros(node.in_shape, np.float32)
+    np.add.at(dx, (y[:, None, :, None], x[None, :, None, :]), share[:, :, None, None])
     return dx
 
 

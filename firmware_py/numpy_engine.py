@@ -13,6 +13,7 @@ from firmware_py.cells import Effects, program
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.draws import Purpose, normals, words
 from firmware_py.graph import Node, digital, im2col
+from firmware_py.walk import run
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -53,10 +54,8 @@ class NumpyEngine:
         return learn_one(self, x, label, read, step, adapt)
 
     def _chunk(self, x: F32, read: int) -> F32:
-        a = x.astype(np.float32)
-        for node in self.bundle.nodes:
-            a = self.forward(node, a, read)[0]
-        return a
+        nodes = self.bundle.nodes
+        return run(nodes, x.astype(np.float32), lambda i, a: self.forward(nodes[i], a, read)[0])
 
     def forward(self, node: Node, a: F32, read: int) -> tuple[F32, LayerTrace | None]:
         """One node on a batch: a [n, *in_shape] -> [n, *out_shape], with the trace of an analog layer."""
@@ -127,16 +126,19 @@ def low_rank(layer: AnalogLayer, correction: LayerCorrection, codes: F64) -> F32
 
 def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
     """Outputs y* [n, *out_shape] float32 of each analog layer with every effect off: levels' targets, no converters."""
-    a, out = x.astype(np.float32), []
-    for node in bundle.nodes:
+    out: list[F32] = []
+
+    def compute(i: int, a: F32) -> F32:
+        node = bundle.nodes[i]
         if node.layer < 0:
-            a = digital(a, node)
-            continue
+            return digital(a, node)
         layer = bundle.layers[node.layer]
         columns = im2col(a, node)
         y = columns @ ideal_weights(bundle, layer) * layer.gain + layer.offset + columns @ mask_matrix(layer)
-        a = y.astype(np.float32).reshape(len(x), *node.out_shape)
-        out.append(a)
+        out.append(y.astype(np.float32).reshape(len(x), *node.out_shape))
+        return out[-1]
+
+    run(bundle.nodes, x.astype(np.float32), compute)
     return out
 
 

@@ -15,16 +15,24 @@ from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.cells import Effects, draw_conductances
 from firmware_py.graph import Node, digital, im2col
 from firmware_py.learn import digital_backward, input_index
+from firmware_py.walk import run, run_back
 
 F32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Inputs of every node [n, *in_shape], and the last output."""
+    """Inputs of every node [n, *in_shape] (of `add`: their sum), their outputs [n, *out_shape], the last of which
+    are the logits.
+    """
 
     inputs: list[F32]
-    logits: F32
+    outputs: list[F32]
+
+    @property
+    def logits(self) -> F32:
+        """Logits [n, classes]."""
+        return self.outputs[-1]
 
 
 def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int) -> list[F32]:
@@ -37,44 +45,49 @@ def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int
 
 
 def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Sequence[F32], x: F32) -> Pass:
-    """Images x [n, *input_shape] through the chain with the given weights."""
-    inputs, a = [], x
-    for node in nodes:
-        inputs.append(a)
+    """Images x [n, *input_shape] through the graph with the given weights."""
+    done = Pass([], [])
+
+    def compute(i: int, a: F32) -> F32:
+        node = nodes[i]
         if node.layer < 0:
-            a = digital(a, node)
+            y = digital(a, node)
         else:
             y = im2col(a, node) @ weights[node.layer] + layers[node.layer].offset
-            a = y.reshape(len(x), *node.out_shape).astype(np.float32)
-    return Pass(inputs, a)
+        done.inputs.append(a)
+        done.outputs.append(y.reshape(len(x), *node.out_shape).astype(np.float32))
+        return done.outputs[-1]
+
+    run(nodes, x, compute)
+    return done
 
 
 def fisher(
-    nodes: Sequence[Node], weights: Sequence[F32], run: Pass, labels: npt.NDArray[np.integer], power: int = 2
+    nodes: Sequence[Node], weights: Sequence[F32], done: Pass, labels: npt.NDArray[np.integer], power: int = 2
 ) -> list[F32]:
     """Mean squared per-sample gradient of the cross-entropy by each weight, [K, N] per layer (the empirical Fisher).
 
     power 1: the mean of its magnitude instead.
     """
-    logits = run.logits.astype(np.float64)
+    logits = done.logits.astype(np.float64)
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     delta = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
     delta[np.arange(len(labels)), labels] -= 1
     out: list[F32] = [np.zeros(0, np.float32)] * len(weights)
-    outputs = [*run.inputs[1:], run.logits]
-    for node, x, y in reversed(list(zip(nodes, run.inputs, outputs, strict=True))):
+
+    def back(i: int, delta: F32, wanted: bool) -> F32 | None:
+        node, x, y = nodes[i], done.inputs[i], done.outputs[i]
         if node.layer < 0:
-            delta = np.stack([digital_backward(node, x[i], y[i], delta[i]) for i in range(len(x))])
-            continue
+            return np.stack([digital_backward(node, *sample) for sample in zip(x, y, delta, strict=True)])
         columns, d = im2col(x, node), delta.reshape(len(x), node.positions, -1)
         if node.op == "dense":
             out[node.layer] = (np.abs(columns[:, 0]) ** power).T @ np.abs(d[:, 0]) ** power / len(x)
         else:
             each = np.einsum("npk,npj->nkj", columns, d, optimize=True)
             out[node.layer] = (np.abs(each) ** power).mean(axis=0)
-        if node.layer == 0:
-            break  # no weights before it
-        delta = _to_input(node, d @ weights[node.layer].T)
+        return _to_input(node, d @ weights[node.layer].T) if wanted else None
+
+    run_back(nodes, delta, back)
     return out
 
 

@@ -18,6 +18,7 @@ from device_models.array.effects import Effects
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 from firmware_py.graph import Node, digital, im2col, parse_graph
+from firmware_py.walk import run
 from host_tools.errors import HostError
 from host_tools.mapping.network import PLAIN_CLIP_SD, map_model
 
@@ -100,10 +101,12 @@ class ArrayNetwork:
 
 def forward(network: NetworkWeights, x: F32, multiply: Callable[[Node, F32], F32]) -> F32:
     """Images [n, *input_shape] through the nodes; `multiply`: node, rows [n P, K] -> [n P, N]."""
-    a = x
-    for node in network.nodes:
-        a = digital(a, node) if node.layer < 0 else _analog(network.layers[node.layer], node, a, multiply)
-    return a
+
+    def compute(i: int, a: F32) -> F32:
+        node = network.nodes[i]
+        return digital(a, node) if node.layer < 0 else _analog(network.layers[node.layer], node, a, multiply)
+
+    return run(network.nodes, x, compute)
 
 
 def _analog(layer: LayerWeights, node: Node, a: F32, multiply: Callable[[Node, F32], F32]) -> F32:

@@ -1,4 +1,4 @@
-"""Writes small synthetic bundles with nothing but NumPy: random levels, log-normal cells, any chain of layers."""
+"""Writes small synthetic bundles with nothing but NumPy: random levels, log-normal cells, any graph of layers."""
 
 from __future__ import annotations
 
@@ -35,6 +35,24 @@ CONV = [
     {"op": "flatten"},
     {"op": "dense", "name": "fc", "out": [4]},
 ]
+
+RESNET = [  # for images of 8 x 8 and any channels: two stacks with a shortcut, the second with a convolution in it
+    {"op": "conv2d", "name": "conv1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5]},
+    {"op": "relu"},
+    {"op": "conv2d", "name": "a1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5]},
+    {"op": "add", "from": [2, 1]},
+    {"op": "relu"},
+    {"op": "conv2d", "name": "b1", "kernel": [3, 3], "stride": [2, 2], "padding": "same", "out": [4, 4, 6]},
+    {"op": "relu"},
+    {"op": "conv2d", "name": "b2", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [4, 4, 6]},
+    {"op": "conv2d", "name": "short", "kernel": [1, 1], "stride": [2, 2], "padding": "same", "out": [4, 4, 6],
+     "from": [4]},
+    {"op": "add", "from": [7, 8]},
+    {"op": "relu"},
+    {"op": "avgpool2d", "pool": [4, 4], "stride": [4, 4]},
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc", "signed": True, "out": [4]},
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,18 +121,20 @@ def layer_tensors(spec: Synthetic, name: str, k: int, n: int, rng: np.random.Gen
 
 def chain(spec: Synthetic) -> tuple[list[dict], list[tuple[str, int, int]]]:
     """Fill in 'in' shapes; returns the nodes and (name, K, N) of the analog layers."""
-    shape, nodes, layers = list(spec.input_shape), [], []
+    shapes, nodes, layers = [list(spec.input_shape)], [], []  # shapes of the input and of every output
     for node in spec.nodes:
+        shape = shapes[node.get("from", [len(nodes) - 1])[0] + 1]
         node = {**node, "in": list(shape)}
         if node["op"] in ("conv2d", "dense"):
             kernel = node.get("kernel", [1, 1])
             layers.append((node["name"], kernel[0] * kernel[1] * shape[-1], node["out"][-1]))
             shape = list(node["out"])
-        elif node["op"] == "maxpool2d":
+        elif node["op"] in ("maxpool2d", "avgpool2d"):
             shape = [(shape[i] - node["pool"][i]) // node["stride"][i] + 1 for i in (0, 1)] + shape[2:]
         elif node["op"] == "flatten":
             shape = [int(np.prod(shape))]
         nodes.append(node)
+        shapes.append(shape)
     return nodes, layers
 
 

@@ -206,6 +206,33 @@ GRAPH: dict[str, tuple[Spoil, str]] = {
         lambda b: b.node(6, op="relu"),
         "graph: the last node is relu with output [28], expected a dense layer giving logits",
     ),
+    "from itself": (lambda b: b.node(3, **{"from": [3]}), "graph: nodes[3].from: [3] is not a list of nodes before it"),
+    "from later": (lambda b: b.node(0, **{"from": [1]}), "graph: nodes[0].from: [1] is not a list of nodes before it"),
+    "from nowhere": (lambda b: b.node(3, **{"from": [-2]}), "graph: nodes[3].from: [-2] is not a list of nodes before"),
+    "from true": (lambda b: b.node(3, **{"from": [True]}), "graph: nodes[3].from: [True] is not a list of nodes"),
+    "from a fraction": (lambda b: b.node(3, **{"from": [2.0]}), "graph: nodes[3].from: [2.0] is not a list of nodes"),
+    "from a number": (lambda b: b.node(3, **{"from": 2}), "graph: nodes[3].from: 2 is not a list of nodes before it"),
+    "from huge": (lambda b: b.node(3, **{"from": [10**30]}), "graph: nodes[3].from: [1000000000000000000000000000"),
+    "from none": (lambda b: b.node(3, **{"from": []}), "graph: nodes[3].from: [] given, conv2d takes one"),
+    "from two": (lambda b: b.node(4, **{"from": [2, 3]}), "graph: nodes[4].from: [2, 3] given, relu takes one"),
+    "from very many": (
+        lambda b: b.node(4, op="add", **{"from": [3] * 10**6}),
+        "graph: nodes[4].from: [3, 3, 3, 3, 3, 3, ...] given, add takes 2 to 64",
+    ),
+    "add of one": (lambda b: b.node(1, op="add"), "graph: nodes[1].from: [0] given, add takes 2 to 64"),
+    "add of shapes": (
+        lambda b: b.node(4, op="add", **{"from": [3, 2]}),
+        "graph: nodes[4] (add): inputs of shapes [[2, 2, 7], [4, 4, 5]] given, expected all the same",
+    ),
+    "a node for nothing": (
+        lambda b: b.node(2, **{"from": [0]}),
+        "graph: nodes[1] (relu): no node takes its output",
+    ),
+    "mean beyond": (
+        lambda b: b.node(2, op="avgpool2d", pool=[9, 9]),
+        "graph: nodes[2] (avgpool2d): pool [9, 9] is larger than the input; its input has shape [8, 8, 5]",
+    ),
+    "mean of nothing": (lambda b: b.node(2, op="avgpool2d", pool=[0, 1]), "graph: nodes[2] (avgpool2d): pool [0, 1] "),
 }
 
 ALL = {**METADATA, **TENSORS, **{f"graph: {key}": value for key, value in GRAPH.items()}}

@@ -16,7 +16,7 @@ from firmware_py.calibrate import CalibrationReport, calibrate
 from firmware_py.cells import cells_digest
 from firmware_py.correction import AdaptConfig, Correction, initial_correction
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
-from tests.firmware_py.make_bundle import CONV, DENSE, Synthetic, make_bundle
+from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle
 from tests.firmware_py.test_learn import positions_of
 
 READ = 500
@@ -62,7 +62,7 @@ def augmented(bundle: Bundle, layer: AnalogLayer, j: int, u: np.ndarray, x: np.n
     return solved
 
 
-@pytest.mark.parametrize("nodes", [CONV, DENSE], ids=["conv", "dense"])
+@pytest.mark.parametrize("nodes", [CONV, DENSE, RESNET], ids=["conv", "dense", "branches"])
 def test_every_column_is_the_least_squares_solution(tmp_path: Path, nodes: list[dict]) -> None:
     """All layers; a layer's input is what the calibrated layers before it give at the same reads."""
     bundle = opened(tmp_path, Synthetic(nodes=nodes, mask_share=0.15))
@@ -70,12 +70,14 @@ def test_every_column_is_the_least_squares_solution(tmp_path: Path, nodes: list[
     x = images(bundle)
     run(bundle, engine, x)
     targets = ideal_activations(bundle, x)
-    a = x
+    values = [x]  # the input, then the output of every node
     for node in bundle.nodes:
+        a = np.sum([values[source + 1] for source in node.sources], axis=0)
         if node.layer >= 0:
             layer, correction = bundle.layers[node.layer], engine.correction.layers[node.layer]
             u = engine.raw(node.layer, a, READ) * float(layer.unit)
-            codes = np.clip(np.rint(a.reshape(len(x), -1) / layer.dac_lsb), 0, 255).astype(np.float64)
+            low, high = (-127, 127) if node.signed else (0, 255)
+            codes = np.clip(np.rint(a.reshape(len(x), -1) / layer.dac_lsb), low, high).astype(np.float64)
             rows = np.append(codes, np.zeros((len(x), 1)), axis=1)[:, positions_of(node)] * float(layer.dac_lsb)
             y = targets[node.layer].reshape(u.shape).astype(np.float64)
             for j in range(layer.n):
@@ -83,7 +85,7 @@ def test_every_column_is_the_least_squares_solution(tmp_path: Path, nodes: list[
                 entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1])
                 found = [correction.gain[j], correction.offset[j], *correction.value[entries]]
                 np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
-        a = engine.forward(node, a, READ)[0]
+        values.append(engine.forward(node, a, READ)[0])
 
 
 # --- chips whose errors are known -------------------------------------------------------------------------------------

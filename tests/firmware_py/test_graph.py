@@ -1,4 +1,4 @@
-"""The chain of nodes: shapes and padding by TensorFlow's published rule, windows and pooling by plain loops."""
+"""The graph of nodes: shapes and padding by TensorFlow's published rule, windows and pooling by plain loops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from firmware_py.graph import Node, digital, im2col, parse_graph, windows
+from firmware_py.graph import PARSERS, Node, digital, im2col, parse_graph, windows
+from firmware_py.walk import run, run_back
 
 SIZES = st.integers(1, 9)
 SMALL = st.integers(1, 4)
@@ -77,6 +78,56 @@ def test_a_pool_takes_the_largest(h: int, w: int, c: int, ph: int, pw: int, sh: 
     assert windows(x, node).shape == (2, len(rows), len(columns), ph, pw, c)
 
 
+@given(h=SIZES, w=SIZES, c=SMALL, ph=SMALL, pw=SMALL, sh=SMALL, sw=SMALL)
+def test_a_mean_is_a_sum_in_row_major_order(
+    h: int, w: int, c: int, ph: int, pw: int, sh: int, sw: int
+) -> None:
+    """Bit for bit by a loop in float32, times float32(1 / count); and the mean, but for rounding."""
+    assume(h >= ph and w >= pw)
+    pool = {"op": "avgpool2d", "pool": [ph, pw], "stride": [sh, sw]}
+    node = parse([pool, {"op": "flatten"}, {"op": "dense", "name": "d", "out": [2]}], (h, w, c))[0]
+    x = np.random.default_rng(0).normal(size=(2, h, w, c)).astype(np.float32)
+    found = digital(x, node)
+    rows, columns = range(0, h - ph + 1, sh), range(0, w - pw + 1, sw)
+    assert (found.shape, found.dtype) == ((2, len(rows), len(columns), c), np.float32)
+    for (i, y), (j, z) in itertools.product(enumerate(rows), enumerate(columns)):
+        window = x[:, y : y + ph, z : z + pw].reshape(2, -1, c)
+        total = np.zeros((2, c), np.float32)
+        for k in range(ph * pw):
+            total = total + window[:, k]
+        np.testing.assert_array_equal(found[:, i, j], total * np.float32(1 / (ph * pw)))
+        np.testing.assert_allclose(found[:, i, j], window.mean(axis=1), atol=1e-6)
+
+
+def test_a_sum_adds_in_the_order_given() -> None:
+    """1e8 + 1 - 1e8 is 0 in float32, 1e8 - 1e8 + 1 is 1."""
+    big, small, back = (np.full((1, 2), v, np.float32) for v in (1e8, 1, -1e8))
+    for order, total in (([0, 1, 2], 0), ([0, 2, 1], 1), ([0, 2, 1, 1], 2)):
+        fork = [{"op": "flatten", "from": [-1]} for _ in range(3)]
+        nodes = parse([*fork, {"op": "add", "from": order}, {"op": "dense", "name": "d", "out": [2]}], (2,))
+        values = [big, small, back]
+        found = run(nodes, np.zeros((1, 2), np.float32), lambda i, a, v=values: v[i] if i < 3 else a)
+        assert found.tolist() == [[total, total]]
+
+
+def test_outputs_go_to_those_that_name_them_and_errors_come_back_added_up() -> None:
+    """A graph of scalars: x -> a = 2 x -> b = 3 a; c = a + b + a; d = 5 c. Everything by hand."""
+    dense = {"op": "dense", "out": [1]}
+    nodes = parse([{**dense, "name": "a"}, {**dense, "name": "b"}, {"op": "add", "from": [0, 1, 0]},
+                   {**dense, "name": "d"}], (1,))  # fmt: skip
+    factor = {0: 2.0, 1: 3.0, 2: 1.0, 3: 5.0}
+    assert [node.sources for node in nodes] == [(-1,), (0,), (0, 1, 0), (2,)]
+    assert run(nodes, np.array([7.0]), lambda i, a: factor[i] * a).tolist() == [5 * (14 + 42 + 14)]
+    met: dict[int, tuple[float, bool]] = {}
+
+    def back(i: int, delta: np.ndarray, wanted: bool) -> np.ndarray:
+        met[i] = float(delta[0]), wanted
+        return factor[i] * delta
+
+    run_back(nodes, np.array([1.0]), back)
+    assert met == {3: (1, True), 2: (5, True), 1: (5, True), 0: (5 + 5 + 3 * 5, False)}
+
+
 def test_relu_and_flatten() -> None:
     relu, flatten, _ = parse([{"op": "relu"}, {"op": "flatten"}, {"op": "dense", "name": "d", "out": [2]}], (2, 2, 2))
     x = np.array([[[[-1, 2], [3, -4]], [[5, -6], [-0.0, 8]]]], np.float32)
@@ -114,8 +165,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "op"]), inner, max_size=2),
     max_leaves=5,
 )
-KEYS = ["op", "name", "kernel", "stride", "padding", "in", "out", "signed", "pool"]
-OPS = st.sampled_from(["conv2d", "dense", "relu", "maxpool2d", "flatten"]) | JSON
+KEYS = ["op", "name", "kernel", "stride", "padding", "in", "out", "signed", "pool", "from"]
+OPS = st.sampled_from(sorted(PARSERS)) | JSON
 NODES = st.builds(lambda op, rest: {"op": op, **rest}, OPS, st.dictionaries(st.sampled_from(KEYS[1:]), JSON))
 
 

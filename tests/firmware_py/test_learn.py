@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from firmware_py import AdaptConfig, Effects
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.correction import initial_correction
-from firmware_py.graph import Node, digital
+from firmware_py.graph import PARSERS, Node, digital
 from firmware_py.learn import (
     Gradients,
     analog_backward,
@@ -28,7 +28,7 @@ from firmware_py.learn import (
     update,
 )
 from firmware_py.numpy_engine import NumpyEngine
-from tests.firmware_py.make_bundle import CONV, DENSE, Synthetic, make_bundle
+from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle
 
 QUIET = Effects(read_noise=False)
 SGD = AdaptConfig(optimizer="sgd", lr=1.0)
@@ -38,6 +38,18 @@ SAME = [
     {"op": "conv2d", "name": "conv2", "kernel": [3, 3], "stride": [2, 2], "padding": "same", "out": [2, 2, 7]},
     *CONV[4:],
 ]
+FORKED = [  # two layers on the image, one output taken three times, overlapping means, an add of the same twice
+    {"op": "conv2d", "name": "left", "kernel": [2, 2], "stride": [1, 1], "padding": "valid", "out": [4, 4, 3]},
+    {"op": "conv2d", "name": "right", "kernel": [2, 2], "stride": [1, 1], "padding": "valid", "out": [4, 4, 3],
+     "from": [-1]},
+    {"op": "relu", "from": [0]},
+    {"op": "add", "from": [2, 1, 2]},
+    {"op": "avgpool2d", "pool": [2, 3], "stride": [1, 1]},
+    {"op": "maxpool2d", "pool": [2, 3], "stride": [1, 1], "from": [3]},
+    {"op": "add", "from": [4, 5]},
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc", "signed": True, "out": [3]},
+]  # fmt: skip
 
 
 def opened(tmp_path: Path, spec: Synthetic, inner_dac: float = 1 / 80, adc_lsb: float = 100.0) -> Bundle:
@@ -82,14 +94,16 @@ def plain_layer(layer: AnalogLayer, d: np.ndarray, parameters: dict[str, np.ndar
 
 def plain_loss(engine: NumpyEngine, parameters: list[dict[str, np.ndarray]], x: np.ndarray, label: int) -> float:
     """Cross-entropy of the float64 network."""
-    a = x.astype(np.float64)
+    values = [x.astype(np.float64)]  # the input, then the output of every node
     for node in engine.bundle.nodes:
+        a = np.sum([values[source + 1] for source in node.sources], axis=0)
         if node.layer < 0:
-            a = digital(a[None], node)[0]
+            values.append(digital(a[None], node)[0])
             continue
         i = node.layer
         y = plain_layer(engine.bundle.layers[i], engine.cells[i].d, parameters[i], a)
-        a = y.reshape(node.out_shape)
+        values.append(y.reshape(node.out_shape))
+    a = values[-1]
     return float(np.log(np.exp(a - a.max()).sum()) + a.max() - a[label])
 
 
@@ -125,11 +139,16 @@ def learned_gradient(bundle: Bundle, x: np.ndarray, label: int) -> list[dict[str
 
 
 @pytest.mark.parametrize(
-    ("nodes", "shape"), [(CONV, (8, 8, 1)), (SAME, (8, 8, 1)), (DENSE, (4, 5, 1))], ids=["valid", "same", "dense"]
-)
-def test_the_gradient_is_that_of_the_loss(tmp_path: Path, nodes: list[dict], shape: tuple[int, ...]) -> None:
+    ("nodes", "shape", "dac_lsb"),
+    [(CONV, (8, 8, 1), 1 / 80), (SAME, (8, 8, 1), 1 / 80), (DENSE, (4, 5, 1), 1 / 80), (RESNET, (8, 8, 1), 1 / 80),
+     (FORKED, (5, 5, 1), 1 / 20)],
+    ids=["valid", "same", "dense", "resnet", "forked"],
+)  # fmt: skip
+def test_the_gradient_is_that_of_the_loss(
+    tmp_path: Path, nodes: list[dict], shape: tuple[int, ...], dac_lsb: float
+) -> None:
     """Codes of 8 bits, inputs and errors, turn it a little: the cosine of each group of each layer stays over 0.99."""
-    bundle = opened(tmp_path, Synthetic(nodes=nodes, input_shape=shape, mask_share=0.2))
+    bundle = opened(tmp_path, Synthetic(nodes=nodes, input_shape=shape, mask_share=0.2), dac_lsb)
     for label, x in enumerate(images(bundle)[:2]):
         exact = finite_differences(engine_of(bundle), x, label)
         for layer, found, expected in zip(bundle.layers, learned_gradient(bundle, x, label), exact, strict=True):
@@ -225,6 +244,19 @@ def test_overlapping_windows_add_their_errors(x: np.ndarray) -> None:
                 best = (y, z)
         expected[best][c] += delta[i, j, c]
     np.testing.assert_array_equal(digital_backward(node, x, digital(x[None], node)[0], delta), expected)
+
+
+@pytest.mark.parametrize(("pool", "stride"), [([2, 2], [2, 2]), ([3, 2], [1, 1]), ([1, 2], [2, 3]), ([5, 4], [1, 1])])
+def test_a_mean_hands_its_error_to_all_of_its_window(pool: list[int], stride: list[int]) -> None:
+    node = PARSERS["avgpool2d"]({"pool": pool, "stride": stride}, (5, 4, 2), 0)
+    rng = np.random.default_rng(0)
+    x, delta = rng.normal(size=node.in_shape).astype(np.float32), rng.normal(size=node.out_shape).astype(np.float32)
+    expected = np.zeros(node.in_shape)
+    for i, j, y, z in itertools.product(*map(range, (*node.out_shape[:2], *pool))):
+        expected[i * stride[0] + y, j * stride[1] + z] += delta[i, j].astype(np.float64) / (pool[0] * pool[1])
+    found = digital_backward(node, x, digital(x[None], node)[0], delta)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_relu_and_flatten_pass_what_they_must() -> None:

@@ -1,0 +1,128 @@
+"""One step of the network each: what a node document may say, and the shapes that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from reprlib import repr as shorten  # what a file says may be megabytes long
+from typing import Any, Literal
+
+Op = Literal["conv2d", "dense", "relu", "maxpool2d", "avgpool2d", "add", "flatten"]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step. Shapes without batch; `layer` counts analog layers from 0, -1 for digital operators.
+
+    sources: the earlier nodes whose outputs it takes, -1 the network's input; several only for `add`.
+    """
+
+    op: Op
+    in_shape: Shape
+    out_shape: Shape
+    layer: int = -1
+    name: str = ""
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)  # rows above, columns to the left; the rest follows from the output's shape
+    signed: bool = False
+    sources: tuple[int, ...] = (-1,)
+
+    @property
+    def positions(self) -> int:
+        """Output positions P of an analog layer (1 for dense)."""
+        return prod(self.out_shape[:-1])
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """(K rows, N columns) of an analog layer's matrix."""
+        return self.kernel[0] * self.kernel[1] * self.in_shape[-1], self.out_shape[-1]
+
+
+def expect(condition: bool, text: str) -> None:
+    """ValueError with the text unless the condition holds."""
+    if not condition:
+        raise ValueError(text)
+
+
+def _pair(item: dict[str, Any], key: str) -> tuple[int, int]:
+    pair = item[key]
+    fits = isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and 1 <= n <= 4096 for n in pair)
+    expect(fits, f"{key} {shorten(pair)} is not two whole numbers from 1 to 4096")
+    return pair[0], pair[1]
+
+
+def _common(item: dict[str, Any]) -> dict[str, Any]:
+    name, signed = item["name"], item.get("signed", False)
+    short = isinstance(name, str) and 0 < len(name) <= 64 and name.isprintable()
+    expect(short, f"name {shorten(name)} is not 1 to 64 printable characters")
+    expect(isinstance(signed, bool), f"signed {shorten(signed)} is not true or false")
+    return {"name": name, "signed": signed}
+
+
+def _channels(item: dict[str, Any]) -> int:
+    out = item["out"]
+    fits = isinstance(out, list) and len(out) > 0 and type(out[-1]) is int and 1 <= out[-1] <= 65535
+    expect(fits, f"out {shorten(out)} does not end in 1 to 65535 channels")
+    return int(out[-1])
+
+
+def _conv2d(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+    expect(len(shape) == 3, "a convolution needs height, width and channels")
+    kernel, stride, padding = _pair(item, "kernel"), _pair(item, "stride"), item["padding"]
+    expect(padding in ("same", "valid"), f"padding {shorten(padding)} is not 'same' or 'valid'")
+    out, pad = [], []
+    for size, width, step in zip(shape, kernel, stride, strict=False):
+        if padding == "same":
+            count = -(-size // step)
+            pad.append(max((count - 1) * step + width - size, 0) // 2)
+        else:
+            expect(size >= width, f"kernel {list(kernel)} is larger than the input")
+            count = (size - width) // step + 1
+            pad.append(0)
+        out.append(count)
+    out_shape = (out[0], out[1], _channels(item))
+    expect(item["out"] == list(out_shape), f"out {shorten(item['out'])} given, expected {list(out_shape)}")
+    expect(kernel[0] * kernel[1] * shape[2] <= 65535, "more than 65535 rows")
+    return Node("conv2d", shape, out_shape, layer, kernel=kernel, stride=stride, pad=(pad[0], pad[1]), **_common(item))
+
+
+def _dense(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+    expect(len(shape) == 1, "a dense layer needs a flat input")
+    expect(shape[0] <= 65535, "more than 65535 rows")
+    out_shape = (_channels(item),)
+    expect(item["out"] == list(out_shape), f"out {shorten(item['out'])} given, expected one number")
+    return Node("dense", shape, out_shape, layer, **_common(item))
+
+
+def _pool2d(op: Op) -> Callable[[dict[str, Any], Shape, int], Node]:
+    def parse(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+        expect(len(shape) == 3, "pooling needs height, width and channels")
+        pool, stride = _pair(item, "pool"), _pair(item, "stride")
+        expect(shape[0] >= pool[0] and shape[1] >= pool[1], f"pool {list(pool)} is larger than the input")
+        out = tuple((s - p) // d + 1 for s, p, d in zip(shape, pool, stride, strict=False))
+        return Node(op, shape, (*out, shape[2]), kernel=pool, stride=stride)
+
+    return parse
+
+
+def _same_shape(op: Op) -> Callable[[dict[str, Any], Shape, int], Node]:
+    return lambda item, shape, layer: Node(op, shape, shape)
+
+
+def _flatten(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+    return Node("flatten", shape, (prod(shape),))
+
+
+# (document, shape of the input, number of the next analog layer) -> node; KeyError, TypeError or ValueError
+PARSERS: dict[str, Callable[[dict[str, Any], Shape, int], Node]] = {
+    "conv2d": _conv2d,
+    "dense": _dense,
+    "relu": _same_shape("relu"),
+    "maxpool2d": _pool2d("maxpool2d"),
+    "avgpool2d": _pool2d("avgpool2d"),
+    "add": _same_shape("add"),
+    "flatten": _flatten,
+}

@@ -1,0 +1,59 @@
+"""Along the graph: forward, each output kept until its last use; backward, the errors of branches added up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from firmware_py.nodes import Node
+
+Array = npt.NDArray[Any]
+
+
+def run(nodes: Sequence[Node], x: Array, compute: Callable[[int, Array], Array]) -> Array:
+    """Output of the last node for the network's input x; compute(i, a) gives node i's output for its input a.
+
+    The input of `add` is the sum of its sources, added in the order in which they are given.
+    """
+    last = {source: i for i, node in enumerate(nodes) for source in node.sources}
+    values = {-1: x}
+    for i, node in enumerate(nodes):
+        first, *others = (values[source] for source in node.sources)
+        a = first
+        for other in others:
+            a = a + other
+        for source in set(node.sources):
+            if last[source] == i:
+                del values[source]
+        values[i] = compute(i, a)
+    return values[len(nodes) - 1]
+
+
+def run_back(nodes: Sequence[Node], error: Array, compute: Callable[[int, Array, bool], Array | None]) -> None:
+    """Carry dLoss/dlogits back; compute(i, delta, wanted) gives dLoss/dinput of node i from dLoss/doutput.
+
+    Nodes from last to first; an output that several nodes take gets the sum of their errors in that order. `wanted` is
+    false where no analog layer lies before the node; then, and where compute gives None, its error goes no further.
+    """
+    before = behind_analog(nodes)
+    errors = {len(nodes) - 1: error}
+    for i in reversed(range(len(nodes))):
+        if i not in errors:
+            continue
+        wanted = [source for source in nodes[i].sources if source in before]
+        back = compute(i, errors.pop(i), bool(wanted))
+        if back is None:
+            continue
+        for source in wanted:
+            errors[source] = errors[source] + back if source in errors else back
+
+
+def behind_analog(nodes: Sequence[Node]) -> set[int]:
+    """Nodes whose output depends on an analog layer."""
+    found: set[int] = set()
+    for i, node in enumerate(nodes):
+        if node.layer >= 0 or not found.isdisjoint(node.sources):
+            found.add(i)
+    return found
