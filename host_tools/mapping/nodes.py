@@ -59,14 +59,14 @@ def _analog(step: Step, steps: list[Step]) -> Document:
     before = steps[step.sources[0]] if step.sources[0] >= 0 else None
     if before is not None and before.kind == "ZeroPadding2D":
         given = before.in_shapes[0]
-        padding = _padding(before.layer.padding, given, tuple(layer.kernel_size), tuple(layer.strides))
+        padding = named_padding(before.layer.padding, given, tuple(layer.kernel_size), tuple(layer.strides))
     node: Document = {"op": kind, "name": layer.name, "in": list(given), "out": list(step.out_shape)}
     if kind == "conv2d":
         node |= {"kernel": list(layer.kernel_size), "stride": list(layer.strides), "padding": padding}
     return node
 
 
-def _padding(
+def named_padding(
     rows: tuple[tuple[int, int], tuple[int, int]], shape: Shape, kernel: tuple[int, ...], stride: tuple[int, ...]
 ) -> Any:
     """'same' where the rows and columns of zeros are those of TensorFlow's 'same', else their numbers."""
