@@ -71,22 +71,33 @@ def _channels(item: dict[str, Any]) -> int:
 
 def _conv2d(item: dict[str, Any], shape: Shape, layer: int) -> Node:
     expect(len(shape) == 3, "a convolution needs height, width and channels")
-    kernel, stride, padding = _pair(item, "kernel"), _pair(item, "stride"), item["padding"]
-    expect(padding in ("same", "valid"), f"padding {shorten(padding)} is not 'same' or 'valid'")
-    out, pad = [], []
-    for size, width, step in zip(shape, kernel, stride, strict=False):
-        if padding == "same":
-            count = -(-size // step)
-            pad.append(max((count - 1) * step + width - size, 0) // 2)
-        else:
-            expect(size >= width, f"kernel {list(kernel)} is larger than the input")
-            count = (size - width) // step + 1
-            pad.append(0)
-        out.append(count)
+    kernel, stride = _pair(item, "kernel"), _pair(item, "stride")
+    pads = _pads(item["padding"], shape, kernel, stride)
+    sizes = [size + sum(zeros) for size, zeros in zip(shape, pads, strict=False)]
+    expect(sizes[0] >= kernel[0] and sizes[1] >= kernel[1], f"kernel {list(kernel)} is larger than the input")
+    out = [(size - width) // step + 1 for size, width, step in zip(sizes, kernel, stride, strict=True)]
     out_shape = (out[0], out[1], _channels(item))
     expect(item["out"] == list(out_shape), f"out {shorten(item['out'])} given, expected {list(out_shape)}")
     expect(kernel[0] * kernel[1] * shape[2] <= 65535, "more than 65535 rows")
-    return Node("conv2d", shape, out_shape, layer, kernel=kernel, stride=stride, pad=(pad[0], pad[1]), **_common(item))
+    pad = (pads[0][0], pads[1][0])
+    return Node("conv2d", shape, out_shape, layer, kernel=kernel, stride=stride, pad=pad, **_common(item))
+
+
+def _pads(given: Any, shape: Shape, kernel: tuple[int, int], stride: tuple[int, int]) -> list[tuple[int, int]]:
+    """Rows of zeros above and below, columns of zeros to the left and to the right."""
+    if given == "valid":
+        return [(0, 0), (0, 0)]
+    if given == "same":  # as TensorFlow: the odd one below, or to the right
+        count = [-(-size // step) for size, step in zip(shape, stride, strict=False)]
+        total = [max((c - 1) * step + width - size, 0)
+                 for c, step, width, size in zip(count, stride, kernel, shape, strict=False)]  # fmt: skip
+        return [(n // 2, n - n // 2) for n in total]
+    fits = isinstance(given, list) and len(given) == 2 and all(
+        isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and 0 <= n < width for n in pair)
+        for pair, width in zip(given, kernel, strict=True))  # fmt: skip
+    pairs = "[[above, below], [left, right]], each less than the kernel"
+    expect(fits, f"padding {shorten(given)} is not 'same' or 'valid', or {pairs}")
+    return [(above, below) for above, below in given]
 
 
 def _dense(item: dict[str, Any], shape: Shape, layer: int) -> Node:

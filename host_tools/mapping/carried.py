@@ -109,10 +109,15 @@ def _place(steps: list[Step], index: int) -> str | None:
         return "Add of other things than two or more outputs of one shape"
     if kind in NORMS and folds_into(steps, index) is None:
         return f"{kind} that does not follow a Dense or Conv2D without activation alone"
-    valid = all(ANALOG.get(user.kind) == "conv2d" and user.layer.padding == "valid" for user in users(steps, index))
-    if kind == "ZeroPadding2D" and not valid:
-        return "ZeroPadding2D before anything but a convolution with padding 'valid'"
+    if kind == "ZeroPadding2D" and not all(_takes_padding(user, step) for user in users(steps, index)):
+        return "ZeroPadding2D before anything but a larger convolution with padding 'valid'"
     return None
+
+
+def _takes_padding(user: Step, padding: Step) -> bool:
+    if ANALOG.get(user.kind) != "conv2d" or user.layer.padding != "valid":
+        return False
+    return all(max(pair) < width for pair, width in zip(padding.layer.padding, user.layer.kernel_size, strict=True))
 
 
 def folds_into(steps: list[Step], index: int) -> int | None:

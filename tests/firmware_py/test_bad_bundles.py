@@ -188,6 +188,7 @@ GRAPH: dict[str, tuple[Spoil, str]] = {
     "kernel": (lambda b: b.node(0, kernel=[3]), "graph: nodes[0] (conv2d): kernel [3] is not two whole numbers"),
     "kernel true": (lambda b: b.node(0, kernel=[True, 3]), "graph: nodes[0] (conv2d): kernel [True, 3] is not two"),
     "stride": (lambda b: b.node(0, stride=[0, 1]), "graph: nodes[0] (conv2d): stride [0, 1] is not two whole numbers"),
+    "zeros": (lambda b: b.node(0, padding=[[0, 3], [0, 0]]), "graph: nodes[0] (conv2d): padding [[0, 3], [0, 0]] is"),
     "padding": (lambda b: b.node(0, padding="full"), "graph: nodes[0] (conv2d): padding 'full' is not 'same' or 'val"),
     "kernel beyond": (lambda b: b.node(3, kernel=[5, 1]), "graph: nodes[3] (conv2d): kernel [5, 1] is larger than"),
     "pool beyond": (lambda b: b.node(2, pool=[9, 9]), "graph: nodes[2] (maxpool2d): pool [9, 9] is larger than"),

@@ -63,6 +63,23 @@ def test_a_convolution_meets_its_inputs(
     np.testing.assert_array_equal(im2col(x, node), [loop_columns(image, node) for image in x])
 
 
+@given(size=st.tuples(SIZES, SIZES), kernel=st.tuples(SMALL, SMALL), stride=st.tuples(SMALL, SMALL), data=st.data())
+def test_zeros_may_be_counted_out(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], data: st.DataObject
+) -> None:
+    pads = [[data.draw(st.integers(0, width - 1)) for _ in "ab"] for width in kernel]
+    whole = [s + sum(pad) for s, pad in zip(size, pads, strict=True)]
+    assume(all(s >= width for s, width in zip(whole, kernel, strict=True)))
+    out = [len(range(0, s - width + 1, step)) for s, width, step in zip(whole, kernel, stride, strict=True)]
+    node = {"op": "conv2d", "name": "c", "kernel": list(kernel), "stride": list(stride), "padding": pads}
+    dense = [{"op": "flatten"}, {"op": "dense", "name": "d", "out": [2]}]
+    padded = parse([{**node, "out": [*out, 3]}, *dense], (*size, 2))[0]
+    valid = parse([{**node, "padding": "valid", "out": [*out, 3]}, *dense], (*whole, 2))[0]
+    x = np.random.default_rng(0).normal(size=(2, *size, 2)).astype(np.float32)
+    by_hand = np.pad(x, ((0, 0), *pads, (0, 0)))
+    np.testing.assert_array_equal(im2col(x, padded), im2col(by_hand, valid))
+
+
 @given(h=SIZES, w=SIZES, c=SMALL, ph=SMALL, pw=SMALL, sh=SMALL, sw=SMALL)
 def test_a_pool_takes_the_largest(h: int, w: int, c: int, ph: int, pw: int, sh: int, sw: int) -> None:
     assume(h >= ph and w >= pw)

@@ -134,6 +134,8 @@ def test_padding_and_additions_that_no_node_holds_are_refused() -> None:
     refused(x, L.MaxPooling2D(2)(L.ZeroPadding2D(1, name="odd")(conv)), r"odd \(ZeroPadding2D before anything but")
     same = L.Conv2D(2, 3, padding="same")(L.ZeroPadding2D(1, name="odd")(conv))
     refused(x, same, r"odd \(ZeroPadding2D before anything but")
+    small = L.Conv2D(2, (2, 3))(L.ZeroPadding2D(((0, 2), (1, 1)), name="odd")(conv))
+    refused(x, small, r"odd \(ZeroPadding2D before anything but a larger")
     refused(x, L.Add(name="odd")([conv, L.GlobalAveragePooling2D(keepdims=True)(conv)]), r"odd \(Add of other")
     refused(x, conv + 1.0, r"add\w* \(Add of other things")
     refused(x, L.Reshape((4, 32), name="odd")(conv), r"odd \(Reshape to \[4, 32\]\)")
