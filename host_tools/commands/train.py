@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -18,16 +18,18 @@ from host_tools.data.options import data_options, load_from_options
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="Network: lenet5, tiny, or auto (chosen by the size of the images).",
+    help="Network: lenet5, tiny, resnet8, resnet8-w32, vgg6, vgg16, or auto (chosen by the images).",
 )
 @click.option(
     "-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path), help="File to write."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same output.")
 @console.common_options
 def command(
-    data: str, data_dir: str | None, model: str, output: Path, epochs: int | None, seed: int, json_file: str | None
-) -> None:
+    data: str, data_dir: str | None, model: str, output: Path, epochs: int | None, resume: bool, seed: int,
+    json_file: str | None,
+) -> None:  # fmt: skip
     """Train the ideal network (the teacher) on a data set.
 
     The last tenth of the training images (at most 5,000) is kept for validation; the test images are used once, at
@@ -38,15 +40,18 @@ def command(
     """
     from host_tools.record import check_output
     from host_tools.training import loop, recipes, train
+    from host_tools.training.checkpoint import Checkpoint
 
     check_output(output)
     dataset = load_from_options(data, data_dir)
     recipe = recipes.for_data(data).teacher
     recipe = replace(recipe, model=recipe.model if model == "auto" else model, epochs=epochs or recipe.epochs)
-    with console.progress("training", recipe.epochs) as bar:
-        network, record = train.train(dataset, recipe, seed, bar.advance)
+    checkpoint = Checkpoint.beside(output, {"what": [asdict(recipe), seed, dataset.name]}, resume)
+    with checkpoint.kept(console.say), console.progress("training", recipe.epochs) as bar:
+        network, record = train.train(dataset, recipe, seed, bar.advance, checkpoint)
     record["test_accuracy"] = loop.accuracy(network, dataset.x_test, dataset.y_test)
     train.save_model(network, output, record)
+    checkpoint.clear()
     console.say(
         f"{output}: {record['model']}, {network.count_params():,} parameters; "
         f"validation {record['validation_accuracy']:.2f} %, test {record['test_accuracy']:.2f} %"

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,7 @@ class Checkpoint:
 
     def save(self, model: Any, progress: Progress) -> None:
         """Write the state of a compiled model and of its training; the old file stays until the new one is whole."""
-        arrays = {f"v{i:05}": _numpy(variable) for i, variable in enumerate(_variables(model))}
+        arrays: dict[str, Any] = {f"v{i:05}": _numpy(variable) for i, variable in enumerate(_variables(model))}
         arrays |= {f"a{i:05}": value for i, value in enumerate(progress.average or [])}
         told = json.dumps({"key": self.key, "epochs": progress.epochs, "rng": progress.rng})
         temporary = self.path.with_name(f".{self.path.name}.tmp")
@@ -66,7 +68,7 @@ class Checkpoint:
             with np.load(self.path, allow_pickle=False) as saved:
                 arrays = dict(saved)
             told = json.loads(arrays.pop("told").tobytes())
-        except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError, KeyError) as error:
             raise HostError(f"{self.path}: not a checkpoint ({error}); delete it to start afresh") from None
         if told["key"] != self.key:
             raise HostError(f"--resume: {self.path} is of a training with other options or data, expected the same")
@@ -75,6 +77,20 @@ class Checkpoint:
             variable.assign(arrays[key])
         average = [arrays[key] for key in sorted(k for k in arrays if k[0] == "a")]
         return Progress(told["epochs"], told["rng"], average or None)
+
+    @contextmanager
+    def kept(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Around a training: Ctrl-C ends the program with code 130, and says how to go on; so does a divergence."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            kept = f"{self.path} holds its last whole epoch, the same command with --resume goes on from there"
+            say(f"interrupted; {kept if self.path.exists() else 'no epoch was over, nothing is kept'}")
+            raise SystemExit(130) from None
+        except HostError as error:
+            if not self.path.exists():
+                raise
+            raise type(error)(f"{error}; the last good epoch is kept in {self.path}") from None
 
     def clear(self) -> None:
         """Remove the file: the training's output is safe."""

@@ -20,11 +20,10 @@ from host_tools.training.on_chips import accuracy_on_chips
 from host_tools.training.optimizers import make_optimizer
 from host_tools.training.recipes import StudentRecipe
 from host_tools.training.schedules import OneCycle
-from host_tools.training.statistics import measure_statistics, norms, take_statistics
+from host_tools.training.statistics import STATISTICS_IMAGES, measure_statistics, norms, take_statistics
 from host_tools.training.teaching import DistillationLoss, Pair
 
 VALIDATION_CHIPS = 8
-STATISTICS_IMAGES = 4000
 Masks = Mapping[str, NDArray[np.bool_]]
 
 

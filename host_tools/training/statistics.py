@@ -11,6 +11,7 @@ from host_tools.backend import keras
 from host_tools.data import scaled
 
 BATCH = 500
+STATISTICS_IMAGES = 4000  # of the training part, for a network without noise
 
 
 def norms(model: Any) -> list[Any]:
@@ -40,5 +41,5 @@ def take_statistics(student: Any, copy: Any) -> None:
 
 def _assign(targets: Sequence[Any], sources: Sequence[Any]) -> None:
     for target, source in zip(targets, sources, strict=True):
-        target.moving_mean.assign(source.moving_mean)
-        target.moving_variance.assign(source.moving_variance)
+        target.moving_mean.assign(keras.ops.convert_to_numpy(source.moving_mean.value))
+        target.moving_variance.assign(keras.ops.convert_to_numpy(source.moving_variance.value))

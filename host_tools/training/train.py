@@ -7,19 +7,23 @@ from typing import Any
 
 from host_tools.data import Dataset
 from host_tools.record import load_model, read_record, save_model
+from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.loop import Advance, accuracy, fit
 from host_tools.training.recipes import TeacherRecipe
 
 __all__ = ["load_model", "read_record", "save_model", "train"]
 
 
-def train(data: Dataset, recipe: TeacherRecipe, seed: int, advance: Advance) -> tuple[Any, dict[str, Any]]:
+def train(
+    data: Dataset, recipe: TeacherRecipe, seed: int, advance: Advance, checkpoint: Checkpoint | None = None
+) -> tuple[Any, dict[str, Any]]:
     """A trained network and its record. `advance` is called with a total of recipe.epochs. loop.Diverged: no finite
     loss."""
     from host_tools import models
     from host_tools.backend import keras
     from host_tools.training.optimizers import make_optimizer
     from host_tools.training.schedules import OneCycle
+    from host_tools.training.statistics import STATISTICS_IMAGES, measure_statistics, norms
 
     rest, x_valid, y_valid = data.validation()
     model = models.build(recipe.model, data.shape, len(data.classes), seed)
@@ -29,8 +33,10 @@ def train(data: Dataset, recipe: TeacherRecipe, seed: int, advance: Advance) -> 
     model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     fit(
         model, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance,
-        ema=recipe.ema,
+        ema=recipe.ema, checkpoint=checkpoint,
     )  # fmt: skip
+    if recipe.ema is not None and norms(model):  # those of the last weights, not of their average
+        measure_statistics(model, rest.x_train[:STATISTICS_IMAGES])
     record = {
         "kind": "teacher",
         "data": data.name,
