@@ -72,7 +72,7 @@ def convert(
     def replace(layer: Any) -> Any:
         new = _on_pairs(layer, document, chosen, len(sources))
         if new is not None:
-            if any(old is layer for _, old in sources) or len(layer._inbound_nodes) > 1:
+            if any(old is layer for _, old in sources) or _uses(model, layer) > 1:
                 raise HostError(f"model {model.name}: layer {layer.name} is used more than once, expected once")
             sources.append((new, layer))
             return new
@@ -88,6 +88,13 @@ def convert(
         raise HostError(f"model {model.name}: no Dense, Conv2D or DepthwiseConv2D to put on pairs")
     _take_weights(model, student, sources, chosen)
     return student
+
+
+def _uses(model: Any, layer: Any) -> int:
+    """How often the model calls a layer; a Sequential does so once, however many nodes its loading left."""
+    if isinstance(model, keras.Sequential):
+        return 1
+    return sum(node.operation is layer for nodes in getattr(model, "_nodes_by_depth", {}).values() for node in nodes)
 
 
 def _document(profile: DeviceProfile | dict[str, Any] | str) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def _take_weights(model: Any, student: Any, sources: list[tuple[RRAMLayer, Any]]
             new.gain.assign(ratio.reshape(-1))
         new.kernel.assign(w if options.learn_clip else np.clip(w, -new.w_clip, new.w_clip))
         if old.use_bias:
-            new.bias.assign(old.bias)
+            new.bias.assign(keras.ops.convert_to_numpy(old.bias.value))  # its own memory: JAX gives it away
     for layer in model.layers:
         if layer.name not in replaced and layer.weights:
             student.get_layer(layer.name).set_weights(layer.get_weights())
@@ -194,6 +201,6 @@ def load_chip(copy: Any, student: Any, rng: np.random.Generator | None) -> None:
             kernel = layer.clean_kernel() if rng is None else layer.drawn_kernel(rng)
             gain = keras.ops.convert_to_numpy(layer.gain.value).reshape(kernel.shape[-layer.columns_axes :])
             target.kernel.assign(kernel * gain)
-            target.bias.assign(layer.bias)
+            target.bias.assign(keras.ops.convert_to_numpy(layer.bias.value))
         elif target is not None:
             target.set_weights(layer.get_weights())
