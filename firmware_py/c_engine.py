@@ -98,8 +98,6 @@ class CEngine:
     def __init__(
         self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None
     ) -> None:
-        if any(layer.sram.rank for layer in bundle.layers):
-            raise RramError(f"{bundle.path}: correction: the C core carries no low-rank part; use engine='numpy'")
         module = core()
         self._ffi, self._lib = module.ffi, module.lib
         self.bundle, self.correction = bundle, correction
@@ -223,6 +221,9 @@ class CEngine:
         target.offset = self._pin(correction.offset, "float[]")
         target.value = self._pin(correction.value, "float[]")
         target.ms = self._pin(correction.ms, "double[]")
+        if layer.sram.rank:
+            target.rank = layer.sram.rank
+            target.low_a, target.low_b = self._pin(correction.a, "float[]"), self._pin(correction.b, "float[]")
         target.mask_start = self._pin(layer.mask_indptr, "int32_t[]")
         target.mask_row = self._pin(layer.mask_rows, "uint16_t[]")
         for name, scale in zip(("gain_scale", "offset_scale", "value_scale"), step_scales(layer), strict=True):

@@ -1,4 +1,4 @@
-/* The digital part of a layer: gain, offset and the mask's SRAM values (numerics.md, section 4). */
+/* The digital part of a layer: gain, offset, the mask's SRAM values, low rank (numerics.md, section 4). */
 #include <string.h>
 
 #include "core.h"
@@ -15,6 +15,7 @@ typedef struct outputs_scratch {
     float *share;         /* [N][share_pitch] what the mask adds to each column, rows pad_w apart */
     size_t share_pitch;
     uint32_t *from; /* [out_w * N] where in share the outputs of a row find theirs */
+    float *low;     /* [rank + N] low rank: x A of one position, and what it adds */
 } outputs_scratch;
 
 static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
@@ -26,6 +27,7 @@ static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
     m->planes = take(&b, masked ? plane * l->d.in_c + SPARSE_SLACK : 0, sizeof *m->planes);
     m->share = take(&b, masked ? l->n * m->share_pitch + SPARSE_SLACK : 0, sizeof *m->share);
     m->from = take(&b, masked ? (size_t)l->d.out_w * l->n + SLACK : 0, sizeof *m->from);
+    m->low = take(&b, l->d.rank ? (size_t)l->d.rank + l->n : 0, sizeof *m->low);
     return b.used;
 }
 
@@ -86,7 +88,24 @@ static void add_entries(const layer *l, float *y) {
     }
 }
 
-/* Gain, offset and mask: l->s and l->code -> y [P][N]. */
+/* The low-rank part: y += (x A) B, position by position; sums over rows, then over ranks, each in order. */
+static void add_low_rank(const layer *l, float *low, float *y) {
+    const size_t rank = l->d.rank, n = l->n;
+    float *h = low, *share = low + rank;
+    for (uint32_t p = 0; p < l->p; p++, y += n) {
+        const int16_t *code = l->code + position_base(l, p);
+        memset(low, 0, (rank + n) * sizeof *low);
+        for (uint32_t k = 0; k < l->k; k++) {
+            const float x = (float)code[code_offset(l, k)] * l->d.dac_lsb, *a = l->d.low_a + k * rank;
+            for (size_t q = 0; q < rank; q++) h[q] += x * a[q];
+        }
+        for (size_t q = 0; q < rank; q++)
+            for (size_t j = 0; j < n; j++) share[j] += h[q] * l->d.low_b[q * n + j];
+        for (size_t j = 0; j < n; j++) y[j] += share[j];
+    }
+}
+
+/* Gain, offset, mask and low rank: l->s and l->code -> y [P][N]. */
 void analog_outputs(rram_net *net, const layer *l, float *y) {
     outputs_scratch m;
     outputs_memory(l, net->scratch, &m);
@@ -97,4 +116,5 @@ void analog_outputs(rram_net *net, const layer *l, float *y) {
         add_shares(net->kern, l, &m, y);
     else if (l->masked)
         add_entries(l, y);
+    if (l->d.rank) add_low_rank(l, m.low, y);
 }

@@ -14,6 +14,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index) {
     l->run = node->kw * node->in_c;
     if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
     if (node->tile_rows < 1 || node->tile_rows > RRAM_MAX_ROWS || node->signed_in > 1) return 0;
+    if (node->rank > 65535) return 0;
     const uint64_t k = (uint64_t)node->kh * l->run, p = (uint64_t)node->out_h * node->out_w;
     const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + node->kh,
                    have_h = (uint64_t)node->in_h + node->pad_top;

@@ -35,6 +35,8 @@ typedef struct rram_node {
     uint32_t signed_in;          /* 1: the DAC takes both signs */
     uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
     float w_step, dac_lsb, adc_lsb;
+    uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none. Learning leaves it alone */
+    const float *low_a, *low_b; /* [K][rank], [rank][N] */
     const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c, N = out_c */
     float *gain, *offset;                                 /* [N], changed by learning */
     float *value;                                         /* [nnz], changed by learning */
