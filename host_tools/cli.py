@@ -12,6 +12,7 @@ import click
 COMMANDS = {
     "train": ("host_tools.commands.train", "Train the ideal network (the teacher)."),
     "distill": ("host_tools.commands.distill", "Train a student that knows the RRAM profile."),
+    "import": ("host_tools.commands.import_network", "Read a .tflite or .onnx network into a .keras file."),
     "export": ("host_tools.commands.export", "Map a network on RRAM tiles and write a bundle for the board."),
     "inspect": ("host_tools.commands.inspect", "Show a bundle: layers, tiles, cells, SRAM, profile, provenance."),
     "study": ("host_tools.commands.study", "Measure accuracy over many chips."),
@@ -23,6 +24,7 @@ COMMANDS = {
     "wires": ("host_tools.commands.wires", "Wire resistance (IR drop): exact against fast."),
     "cost": ("host_tools.commands.cost", "Area, energy and time of a macro, and what the SRAM correction adds."),
     "program": ("host_tools.commands.program", "Write cells with verify, and make the outcome a profile."),
+    "endtoend": ("host_tools.commands.endtoend", "From device model over programming and training to accuracy."),
     "filament": ("host_tools.commands.filament", "Ask the physical model of a cell: loops, spread, pulses."),
     "demo": ("host_tools.commands.demo", "The whole way in one go, on an embedded data set."),
 }

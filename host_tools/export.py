@@ -24,6 +24,7 @@ from firmware_py.graph import Node, parse_graph
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
+from host_tools.mapping.carried import carried_steps
 from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
 from host_tools.mapping.network import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
 from host_tools.mapping.ranges import converter_ranges
@@ -67,10 +68,11 @@ def export_bundle(
 
     _folder(path)
     tell("map")
-    compiled = compile_profile(profile)
-    network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
+    carried_steps(model)
     check_fit(model, data)
     check_fit(ideal, data)
+    compiled = compile_profile(profile)
+    network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
     _check_macro(model, profile, data, options)
     _, held_out, labels = data.validation()
     order = np.random.default_rng(options.seed).permutation(len(held_out))

@@ -10,10 +10,11 @@ import click
 from host_tools import console
 from host_tools.data.options import data_options, load_from_options
 from host_tools.errors import HostError
+from host_tools.importers.options import pixels_option
 
 
 @click.command(name="export", context_settings={"max_content_width": 110})
-@click.argument("network", metavar="NETWORK.keras", type=click.Path(path_type=Path))
+@click.argument("network", metavar="NETWORK", type=click.Path(path_type=Path))
 @click.option(
     "--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file."
 )
@@ -29,7 +30,7 @@ from host_tools.errors import HostError
 )
 @click.option(
     "--ideal",
-    metavar="FILE.keras",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     help="Ideal network to send along [default: the teacher on record, else NETWORK itself].",
 )
@@ -64,11 +65,15 @@ from host_tools.errors import HostError
     type=click.FloatRange(0, min_open=True),
     help="Plain networks only: weight of the highest level, in standard deviations.",
 )
+@pixels_option
 @console.common_options
 def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None,
-            macro: Path | None, sram: float, mask: str, vectors: int, clip: float, seed: int,
-            json_file: str | None) -> None:  # fmt: skip
+            macro: Path | None, sram: float, mask: str, vectors: int, clip: float, pixels: tuple[float, float] | None,
+            seed: int, json_file: str | None) -> None:  # fmt: skip
     """Map a network on differential pairs and write the bundle that a board runs.
+
+    NETWORK is a .keras file of rram or of your own, a .tflite or an .onnx file. What the board does not carry is
+    named, layer by layer, before any work is done.
 
     \b
     Example: rram export student.keras --profile charan-65nm --data mnist -o lenet5.rram.safetensors
@@ -76,16 +81,17 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     from device_models.macro import MacroConfig
     from device_models.profile import DeviceProfile
     from host_tools.export import STAGES, ExportOptions, export_bundle
+    from host_tools.importers import load
     from host_tools.inspect import summary
     from host_tools.mapping.mask import MaskChoice
-    from host_tools.record import load_model, read_record, sha256
+    from host_tools.record import sha256
 
     options = ExportOptions(
         MacroConfig.load(macro) if macro else MacroConfig(), MaskChoice(mask, sram, seed=seed), vectors, clip, seed
     )
     if not output.name.endswith(".safetensors"):
         raise HostError(f"-o: {output} does not end in .safetensors")
-    device, dataset, record = DeviceProfile.load(profile), load_from_options(data, data_dir), read_record(network)
+    device, dataset, record = DeviceProfile.load(profile), load_from_options(data, data_dir), _record(network)
     trained_for = record.get("profile")
     if trained_for not in (None, device.name):
         console.say(f"note: {network} was trained for {trained_for}, and is exported for {device.name}")
@@ -93,8 +99,8 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     provenance: dict[str, Any] = {"network": {"file": network.name, "sha256": sha256(network), "record": record},
                                   "ideal": {"file": reference.name, "sha256": sha256(reference)}}  # fmt: skip
     with console.progress("exporting", STAGES) as bar:
-        model = load_model(network)
-        digital = model if reference == network else load_model(reference)
+        model = load(network, pixels)
+        digital = model if reference == network else load(reference)
         bundle = export_bundle(
             output, model, digital, device, dataset, options, provenance, lambda stage: bar.advance(1, stage)
         )
@@ -105,6 +111,13 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     )
     console.say(f"next: rram study {output} --data {data} --chips 5")
     console.emit_json({"file": str(output), **result}, json_file)
+
+
+def _record(network: Path) -> dict[str, Any]:
+    """The record of a network of ours; {} of another."""
+    from host_tools.record import read_record
+
+    return read_record(network) if network.suffix == ".keras" else {}
 
 
 def _teacher(network: Path, record: dict[str, Any]) -> Path:

@@ -1,13 +1,15 @@
-"""The two options every command with a data set has."""
+"""The two options every command with a data set has: --data NAME, and --data-dir DIR, which is enough by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from host_tools.data import NAMES, Dataset, load
+from host_tools.errors import HostError
 
 
 def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -16,11 +18,20 @@ def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--data-dir",
         metavar="DIR",
         type=click.Path(),
+        is_eager=True,
         help="Folder with the data: IDX files, an npz, or class folders of PNGs.",
     )(function)
+    names = ", ".join(NAMES)
     return click.option(
-        "--data", metavar="NAME", required=True, help=f"Data set: {', '.join(NAMES)}; with --data-dir any name."
+        "--data", metavar="NAME", callback=_named, help=f"Data set: {names}; with --data-dir any name [the folder's]."
     )(function)
+
+
+def _named(context: click.Context, option: click.Parameter, name: str | None) -> str:
+    folder = context.params.get("data_dir")
+    if name is None and folder is None:
+        raise HostError(f"--data: none given, expected one of {', '.join(NAMES)}, or --data-dir with a folder")
+    return name if name is not None else Path(str(folder)).resolve().name
 
 
 def load_from_options(data: str, data_dir: str | None) -> Dataset:
