@@ -24,33 +24,22 @@ KERAS_FILE = click.Path(path_type=Path)
 @data_options
 @click.option("--teacher", required=True, metavar="FILE.keras", type=KERAS_FILE, help="The ideal network.")
 @click.option(
-    "--profile", required=True, metavar="NAME|FILE", help="Noise profile: a preset (rram profile list) or a JSON file."
+    "--profile", required=True, metavar="NAME|FILE", help="A preset (rram profile list) or a JSON file."
 )
 @click.option("-o", "--output", required=True, metavar="FILE.keras", type=KERAS_FILE, help="File to write.")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
-@click.option(
-    "--clip", metavar="SD|auto|learned",
-    help="Weight of the outermost level, in standard deviations of a layer's weights; auto searches, learned trains it "
-         "[default: the recipe's].",
-)  # fmt: skip
-@click.option(
-    "--train-sigma", metavar="X|auto",
-    help="Deviation of the cells in training, beside the profile's own; auto searches [default: 1].",
-)  # fmt: skip
-@click.option("--kd", type=click.FloatRange(0, 1), help="Weight of the teacher's answers; 0: labels alone, VAT.")
-@click.option("--features", type=click.FloatRange(0), help="Weight of the distance between both networks' layers.")
-@click.option("--start", metavar="FILE.keras", type=KERAS_FILE, help="Go on from this student, not from the teacher.")
-@click.option(
-    "--sram", type=click.FloatRange(0, 100), metavar="PERCENT",
-    help="The student knows its mask: values, gains and offsets in so many per cent of the weights.",
-)  # fmt: skip
-@click.option("--area", type=click.FloatRange(0), metavar="PERCENT", help="The same, in per cent of the macros' area.")
+@click.option("--epochs", metavar="N", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
+@click.option("--clip", metavar="SD|auto|learned", help="Outermost level, in sd of the weights [recipe's].")
+@click.option("--train-sigma", metavar="X|auto", help="Spread in training over the profile's own [1].")
+@click.option("--kd", metavar="0..1", type=click.FloatRange(0, 1), help="Teacher's weight, 0: VAT [recipe's].")
+@click.option("--features", metavar="X", type=click.FloatRange(0), help="Weight of the layers' distance [0].")
+@click.option("--start", metavar="FILE.keras", type=KERAS_FILE, help="Go on from this student.")
+@click.option("--sram", metavar="PERCENT", type=click.FloatRange(0, 100), help="Know a mask: numbers per weights.")
+@click.option("--area", metavar="PERCENT", type=click.FloatRange(0), help="The same, area per macros' area.")
 @click.option("--mask-from", metavar="FILE.keras", type=KERAS_FILE, help="The student that chooses the mask.")
 @click.option(
-    "--exact", type=click.FloatRange(0, 1), default=1.0, show_default=True,
-    help="Share of the draws in which the mask's weights are exact; under 1 the student also works uncorrected.",
-)  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same output.")
+    "--exact", metavar="0..1", type=click.FloatRange(0, 1), default=1.0, help="Share of draws with the mask exact [1]."
+)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
 @console.common_options
 def command(
     data: str, data_dir: str | None, teacher: Path, profile: str, output: Path, epochs: int | None, clip: str | None,

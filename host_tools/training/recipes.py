@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from host_tools.errors import HostError
+from host_tools.mapping.mask import MaskChoice
 from host_tools.training.augment import Affine, Augment, CropFlip
 
 Optimizer = Literal["adam", "sgd"]
@@ -62,14 +64,39 @@ class StudentRecipe:
 
 
 @dataclass(frozen=True)
+class StudentPlan:
+    """One student of a recipe: how it learns, and from what.
+
+    start: "teacher", or the student whose weights it starts from. mask: the SRAM values that it knows of, chosen by
+    the student `mask_from`. profile: another than the recipe's.
+    """
+
+    recipe: StudentRecipe
+    start: str = "teacher"
+    mask_from: str | None = None
+    mask: MaskChoice | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """A whole way on one data set: teacher, then student for a profile."""
+    """A whole way on one data set: teacher, then student for a profile; `more` students by name."""
 
     name: str
     data: str
     profile: str
     teacher: TeacherRecipe
     student: StudentRecipe
+    more: Mapping[str, StudentPlan] = field(default_factory=dict)
+
+    def plan(self, student: str) -> StudentPlan:
+        """The plan of "student" or of one of `more`; HostError with the names there are."""
+        if student == "student":
+            return StudentPlan(self.student)
+        if student not in self.more:
+            names = ", ".join(["student", *self.more])
+            raise HostError(f"recipe {self.name}: student {student!r} is unknown, expected one of {names}")
+        return self.more[student]
 
 
 CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=45, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())

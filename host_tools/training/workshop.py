@@ -1,0 +1,107 @@
+"""The trained networks of a recipe: shipped with the package, kept from an earlier run, or trained now.
+
+A network is known by all that made it: recipe, profile, data, seed, the networks it starts from, and VERSION. So a
+shipped or kept network is used only where today's recipe is the one that it was made by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from device_models.profile import DeviceProfile
+from host_tools import console
+from host_tools.data import Dataset
+from host_tools.record import load_model, read_record, save_model
+from host_tools.training.checkpoint import Checkpoint
+from host_tools.training.recipes import Recipe
+
+VERSION = 1  # raise it where the code of a training changes what comes out of it
+SHIPPED = Path(__file__).parents[1] / "zoo"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where the networks of `recipe` on `data` come from; `fresh`: train, whatever is shipped."""
+
+    recipe: Recipe
+    data: Dataset
+    seed: int
+    cache: Path
+    fresh: bool = False
+    tell: Callable[[str], None] = console.say
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the data set."""
+        parts = (self.data.x_train, self.data.y_train, self.data.x_test, self.data.y_test)
+        return hashlib.sha256(b"".join(hashlib.sha256(part.tobytes()).digest() for part in parts)).hexdigest()
+
+    def teacher(self) -> Path:
+        """The ideal network."""
+        made_by = {"teacher": asdict(self.recipe.teacher)}
+
+        def train(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
+            from host_tools.training.train import train
+
+            with console.progress("training the teacher", self.recipe.teacher.epochs) as bar:
+                return train(self.data, self.recipe.teacher, self.seed, bar.advance, checkpoint)
+
+        return self._network("teacher", made_by, train)
+
+    def student(self, name: str = "student") -> Path:
+        """The student of that plan; what it starts from and what chooses its mask come first."""
+        plan = self.recipe.plan(name)
+        profile = DeviceProfile.load(plan.profile or self.recipe.profile)
+        teacher = self.teacher()
+        start = None if plan.start == "teacher" else self.student(plan.start)
+        helper = None if plan.mask_from is None else self.student(plan.mask_from)
+        made_by = {
+            "plan": asdict(plan),
+            "profile": profile.to_json(),
+            "from": [key_of(path) if path else None for path in (teacher, start, helper)],
+        }
+
+        def train(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
+            from host_tools.training.distill import distill
+            from host_tools.training.masks import masks_from
+
+            masks = None
+            if helper is not None and plan.mask is not None:
+                masks = masks_from(load_model(helper), profile, self.data, plan.mask)
+            with console.progress(f"training the student {name!r}", plan.recipe.epochs) as bar:
+                return distill(
+                    self.data, load_model(teacher), profile, plan.recipe, self.seed, bar.advance,
+                    start=load_model(start) if start else None, masks=masks, checkpoint=checkpoint,
+                )  # fmt: skip
+
+        return self._network(name, made_by, train)
+
+    def _network(
+        self, name: str, made_by: dict[str, Any], train: Callable[[Checkpoint], tuple[Any, dict[str, Any]]]
+    ) -> Path:
+        what = {**made_by, "data": self.fingerprint, "seed": self.seed, "version": VERSION}
+        key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+        shipped = SHIPPED / f"{self.recipe.name}-{name}.keras"
+        if not self.fresh and shipped.exists() and key_of(shipped) == key:
+            return shipped
+        path = self.cache / f"{self.recipe.name}-{name}-{key}.keras"
+        if not path.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            self.tell(f"{path.name} is trained now, and kept in {self.cache}")
+            partial = Checkpoint(path.with_name(f"{path.name}.partial.npz"), key)
+            with partial.kept(self.tell):
+                model, record = train(partial)
+            save_model(model, path, {**record, "key": key})
+            partial.clear()
+        return path
+
+
+def key_of(path: Path) -> str:
+    """What a network of a workshop is known by; '' for any other."""
+    return str(read_record(path).get("key", ""))
