@@ -19,7 +19,7 @@ from firmware_py.learn import step_scales
 F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
 
-_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3}  # enum rram_op; flatten changes nothing in memory
+_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5}  # enum rram_op
 _OPTIMIZERS = {"sgd": 0, "rms": 1}
 
 
@@ -108,9 +108,6 @@ class CEngine:
         self._of_floats = (self._lib.rram_logits, self._floats, np.dtype(np.float32))
         self._of_bytes = (self._lib.rram_logits_bytes, self._ffi.typeof("uint8_t[]"), np.dtype(np.uint8))
         self._pinned: list[Any] = []  # the core keeps pointers into these
-        unknown = [node.op for i, node in enumerate(bundle.nodes) if node.sources != (i - 1,)]
-        if unknown:
-            raise RramError(f"{bundle.path}: graph: the C core does not carry branches yet; use engine='numpy'")
         description = self._describe(seed, effects)
         self.arena_bytes = int(self._lib.rram_arena_size(description))
         if self.arena_bytes == 0:
@@ -182,10 +179,14 @@ class CEngine:
         return pointer
 
     def _describe(self, seed: int, effects: Effects) -> Any:
-        nodes = [node for node in self.bundle.nodes if node.op != "flatten"]
+        nodes = [node for node in self.bundle.nodes if node.op != "flatten"]  # which changes nothing in memory
         array = self._ffi.new("rram_node[]", len(nodes))
-        for target, node in zip(array, nodes, strict=True):
-            self._node(target, node)
+        number, targets = {-1: -1}, iter(array)  # the core's number of each node
+        for i, node in enumerate(self.bundle.nodes):
+            sources = [number[source] for source in node.sources]
+            number[i] = sources[0] if node.op == "flatten" else max(number.values()) + 1
+            if node.op != "flatten":
+                self._node(next(targets), node, sources)
         tables = self.bundle.tables
         description = self._ffi.new("rram_desc *")
         self._pinned += [array, description]
@@ -201,8 +202,10 @@ class CEngine:
         description.seed = seed
         return description
 
-    def _node(self, target: Any, node: Node) -> None:
+    def _node(self, target: Any, node: Node, sources: list[int]) -> None:
         target.op = _OPS[node.op]
+        target.from_count = len(sources)
+        setattr(target, "from", self._pin(np.array(sources, np.int32), "int32_t[]"))
         target.in_h, target.in_w, target.in_c = (1, 1, 1, *node.in_shape)[-3:]
         target.out_h, target.out_w, target.out_c = (1, 1, 1, *node.out_shape)[-3:]
         target.kh, target.kw = node.kernel

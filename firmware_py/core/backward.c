@@ -83,8 +83,8 @@ static void sparse_backward(const layer *l, const float *delta, learn_memory *m)
     }
 }
 
-/* dLoss/dinput [in] of an inner analog layer from dLoss/doutput [P][N]. */
-void analog_backward(const kernels *kern, const layer *l, const float *delta, float *dx, learn_memory *m) {
+/* dLoss/dinput [in] of an inner analog layer from dLoss/doutput [P][N], stored or added. */
+void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m) {
     const rram_node *d = &l->d;
     const size_t input = (size_t)l->pad_h * l->pitch, row = (size_t)d->in_w * d->in_c;
     memset(m->dx, 0, (input + 2) * sizeof *m->dx);
@@ -100,6 +100,7 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, fl
     for (size_t y = 0; y < d->in_h; y++)
         for (size_t x = 0; x < row; x++) {
             const size_t at = (y + d->pad_top) * l->pitch + (size_t)d->pad_left * d->in_c + x;
-            dx[y * row + x] = (float)m->dx[at] * factor + m->dxs[at];
+            const float back = (float)m->dx[at] * factor + m->dxs[at];
+            dx[y * row + x] = add ? dx[y * row + x] + back : back;
         }
 }

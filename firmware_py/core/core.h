@@ -24,6 +24,7 @@ typedef struct layer {
     uint32_t pad_h, pad_w, pitch; /* padded input: rows, columns, elements of one row */
     int32_t lo, hi;               /* DAC codes */
     int wide;                     /* sums need int32, not int16 */
+    int inner;                    /* an analog layer lies before it: errors go on from here */
     int masked, plane_needed;     /* the correction has values; they meet more than one position */
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
@@ -37,15 +38,28 @@ typedef struct layer {
     void *s;         /* [P][N] sums of ADC codes */
 } layer;
 
-/* A node of the chain with what learning keeps of it. */
+/* A node with what learning keeps of it. */
 typedef struct step {
     rram_node d;
-    layer *analog;   /* NULL: digital */
-    uint32_t buffer; /* which activation buffer holds the output */
+    layer *analog; /* NULL: digital */
     size_t in_size, out_size;
+    float *y;           /* its output; in the backward pass dLoss/doutput */
+    void *spare;        /* memory for outputs that no output needs while this node is computed, forward or backward */
+    size_t room;        /* bytes of it */
+    int learns;         /* an analog layer is or lies before it: errors come here */
+    int reached;        /* in the backward pass: an error has come */
     uint16_t *positive; /* relu: one bit for each output, set where it is positive */
     uint16_t *place;    /* maxpool: which of the window is the first maximum */
 } step;
+
+/* Where outputs lie: value 0 is the network's input, value i + 1 the output of node i. */
+typedef struct buffers {
+    size_t total;                        /* elements */
+    size_t start[RRAM_MAX_NODES + 1];    /* of each value, elements */
+    uint32_t size[RRAM_MAX_NODES + 1];   /* with slack; 0: lies in another value's memory, `shares` */
+    uint32_t until[RRAM_MAX_NODES + 1];  /* last node that takes it, or what shares its memory */
+    uint16_t shares[RRAM_MAX_NODES + 1]; /* itself, or the value whose memory it takes over */
+} buffers;
 
 struct rram_net {
     const kernels *kern;
@@ -55,9 +69,9 @@ struct rram_net {
     uint32_t key[2];
     int read_noise;
     const float *normal; /* [RRAM_NODES] */
-    float *buffer[2];    /* activations; in the backward pass dLoss/d activation, and behind it scratch */
-    size_t buffer_size[2];
-    void *scratch; /* of the phase at hand */
+    float *input;        /* room for the network's input */
+    int keep_input;      /* it must lie there: digital kernels run past the end, not over the caller's memory */
+    void *scratch;       /* of the phase at hand */
 };
 
 /* Memory is handed out from a block in order, each piece 64-byte aligned; with base NULL only the sizes are added up.
@@ -99,6 +113,23 @@ void place_layer(layer *l, bump *b);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
 
+/* graph.c: the node whose output is input number k of node i, -1 for the network's input */
+static inline uint32_t source_count(const rram_node *d) { return d->from_count ? d->from_count : 1; }
+static inline int32_t source_of(const rram_node *d, uint32_t i, uint32_t k) {
+    return d->from_count ? d->from[k] : (int32_t)i - 1;
+}
+int check_graph(const rram_desc *desc);
+void plan_buffers(const rram_desc *desc, buffers *plan);
+size_t free_gap(const buffers *plan, uint32_t values, uint32_t i, size_t *start);
+
+/* digital.c */
+void keep_maxima(const step *s, const float *x, const float *y);
+void max_pool(const kernels *kern, const rram_node *d, const float *x, float *y);
+void mean_pool(const rram_node *d, const float *x, float *y);
+void add_to(const float *from, size_t count, float *to);
+void max_pool_backward(const step *s, const float *delta, float *dx);
+void mean_pool_backward(const step *s, const float *delta, float *dx);
+
 /* array.c, correct.c */
 size_t sums_scratch_size(const layer *l);
 size_t outputs_scratch_size(const layer *l);
@@ -109,6 +140,6 @@ void repeat_columns(const float *from, size_t n, float *to);
 /* net.c, learn.c */
 const kernels *kernels_of(int variant);
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep);
-size_t learn_scratch(const layer *l, size_t buffer_size);
+size_t learn_scratch(const layer *l, size_t room);
 
 #endif

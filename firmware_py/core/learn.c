@@ -14,10 +14,10 @@ static void *take_spare(bump *spare, size_t room, bump *b, size_t count, size_t 
     return piece;
 }
 
-/* spare: behind dLoss/doutput, `room` bytes. */
+/* spare: `room` bytes that no output needs now. */
 static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t room, learn_memory *m) {
     const size_t k = l->k, n = l->n, p = l->p, input = (size_t)l->pad_h * l->pitch;
-    const int inner = l->index > 0, conv = inner && p > 1, planes = l->plane_needed && l->d.in_c > 1;
+    const int inner = l->inner, conv = inner && p > 1, planes = l->plane_needed && l->d.in_c > 1;
     bump b = {memory, 0}, other = {spare, 0};
     m->c = take(&b, p * n + SLACK, sizeof *m->c);
     m->gain = take(&b, n, sizeof *m->gain);
@@ -37,15 +37,10 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     return b.used > g.used ? b.used : g.used;
 }
 
-/* Bytes behind the outputs of a layer in an activation buffer of `size` elements, and where they start. */
-static size_t spare_start(const layer *l) { return ((size_t)l->p * l->n + LANES_MAX + 15) & ~(size_t)15; }
-static size_t spare_room(const layer *l, size_t size) {
-    return size > spare_start(l) ? (size - spare_start(l)) * sizeof(float) : 0;
-}
-
-size_t learn_scratch(const layer *l, size_t buffer_size) {
+/* room: bytes of memory for outputs that are free while the layer learns. */
+size_t learn_scratch(const layer *l, size_t room) {
     learn_memory m;
-    return learn_memory_at(l, NULL, NULL, spare_room(l, buffer_size), &m);
+    return learn_memory_at(l, NULL, NULL, room, &m);
 }
 
 /* dLoss/dlogits of the cross-entropy, in place: softmax - onehot. */
@@ -55,19 +50,6 @@ static void softmax_error(float *logits, size_t classes, uint32_t label) {
     for (size_t i = 0; i < classes; i++) sum += exp(logits[i] - largest);
     for (size_t i = 0; i < classes; i++) logits[i] = (float)(exp(logits[i] - largest) / sum);
     logits[label] -= 1.0f;
-}
-
-/* dLoss/dinput of a max pool: each output's error goes to the first maximum of its window. */
-static void pool_backward(const step *s, const float *delta, float *dx) {
-    const rram_node *d = &s->d;
-    memset(dx, 0, s->in_size * sizeof *dx);
-    const size_t c = d->in_c, pitch = (size_t)d->in_w * c, kw = d->kw, columns = d->out_w;
-    const uint16_t *place = s->place;
-    for (size_t oy = 0; oy < d->out_h; oy++)
-        for (size_t ox = 0; ox < columns; ox++, delta += c, place += c) {
-            float *window = dx + oy * d->sh * pitch + ox * d->sw * c;
-            for (size_t j = 0; j < c; j++) window[place[j] / kw * pitch + place[j] % kw * c + j] += delta[j];
-        }
 }
 
 /* One group of parameters: natural gradient n = g sv, then a step of f sv n; the gradients are used up. */
@@ -86,41 +68,65 @@ static void update_group(const rram_adapt *adapt, size_t count, float *parameter
     for (size_t i = 0; i < count; i++) parameter[i] = parameter[i] - f * (sv[i] * g[i]);
 }
 
-/* One analog layer: gradients, dLoss/dinput, update. 0: no error is left. */
-static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, float *delta, float *dx) {
+/* One analog layer: gradients, dLoss/dinput (stored, or added to what is there), update. 0: no error is left. */
+static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, int add, float *dx) {
     const layer *l = s->analog;
     const rram_node *d = &l->d;
     learn_memory m;
-    learn_memory_at(l, net->scratch, delta + spare_start(l), spare_room(l, net->buffer_size[s->buffer]), &m);
-    const float scale = net->kern->quantize(delta, (size_t)l->p * l->n, NULL, l->n, m.c);
+    learn_memory_at(l, net->scratch, s->spare, s->room, &m);
+    const float scale = net->kern->quantize(s->y, (size_t)l->p * l->n, NULL, l->n, m.c);
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
-    if (l->index > 0) analog_backward(net->kern, l, delta, dx, &m);
+    if (l->inner) analog_backward(net->kern, l, s->y, add, dx, &m);
     update_group(adapt, l->n, d->gain, d->gain_scale, m.gain, d->ms);
     update_group(adapt, l->n, d->offset, d->offset_scale, m.offset, d->ms + 1);
     update_group(adapt, entries_of(l), d->value, d->value_scale, m.value, d->ms + 2);
     return 1;
 }
 
+/* The error `delta` goes to the output of `to`: there already, stored, or added to what other nodes gave. */
+static void give(step *to, const float *delta) {
+    if (delta != to->y && to->reached)
+        add_to(delta, to->out_size, to->y);
+    else if (delta != to->y)
+        memcpy(to->y, delta, to->out_size * sizeof *delta);
+    to->reached = 1;
+}
+
+/* A digital node with one input: its error to that of `to`. */
+static void digital_backward(const rram_net *net, const step *s, step *to) {
+    void (*const pool)(const step *, const float *, float *) =
+        s->d.op == RRAM_MAXPOOL ? max_pool_backward : s->d.op == RRAM_AVGPOOL ? mean_pool_backward : NULL;
+    float *dx = s->y; /* of a relu: in place */
+    if (s->d.op == RRAM_RELU) net->kern->keep(s->y, s->out_size, s->positive);
+    if (pool) {
+        const int fits = s->room >= (s->in_size + LANES_MAX) * sizeof *dx;
+        dx = !to->reached ? to->y : fits ? s->spare : net->scratch;
+        pool(s, s->y, dx);
+    }
+    give(to, dx);
+}
+
 void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits) {
-    const step *last = net->steps + net->step_count - 1;
+    step *last = net->steps + net->step_count - 1;
     const float *out = forward(net, x, read, 1);
     memcpy(logits, out, last->out_size * sizeof *logits);
-    float *delta = net->buffer[last->buffer];
-    softmax_error(delta, last->out_size, label);
+    softmax_error(last->y, last->out_size, label);
+    last->reached = 1;
     for (uint32_t i = net->step_count; i-- > 0;) {
-        const step *s = net->steps + i;
-        if (s->d.op == RRAM_RELU) {
-            net->kern->keep(delta, s->out_size, s->positive);
-            continue;
+        step *s = net->steps + i;
+        if (!s->reached) continue;
+        s->reached = 0;
+        for (uint32_t k = 0; k < source_count(&s->d); k++) {
+            const int32_t source = source_of(&s->d, i, k);
+            step *to = source >= 0 && net->steps[source].learns ? net->steps + source : NULL;
+            if (s->analog) {
+                if (learn_layer(net, s, adapt, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
+            } else if (to && s->d.op == RRAM_ADD) {
+                give(to, s->y);
+            } else if (to) {
+                digital_backward(net, s, to);
+            }
         }
-        float *dx = net->buffer[1 - s->buffer];
-        if (s->analog) {
-            if (!learn_layer(net, s, adapt, delta, dx)) return;
-            if (s->analog->index == 0) return;
-        } else {
-            pool_backward(s, delta, dx);
-        }
-        delta = dx;
     }
 }

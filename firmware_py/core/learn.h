@@ -28,6 +28,6 @@ static inline size_t plane_span(const layer *l) {
 }
 
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m);
-void analog_backward(const kernels *kern, const layer *l, const float *delta, float *dx, learn_memory *m);
+void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m);
 
 #endif

@@ -16,13 +16,16 @@
 
 #define RRAM_NODES 514    /* nodes of one half of the octave grid */
 #define RRAM_MAX_ROWS 256 /* rows of one tile at most */
+#ifndef RRAM_MAX_NODES
+#define RRAM_MAX_NODES 512 /* set-up takes 20 bytes of stack for each */
+#endif
 
-enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3 };
+enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5 };
 enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1 };
 
-/* One node of the chain, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
+/* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
  */
 typedef struct rram_node {
@@ -44,6 +47,8 @@ typedef struct rram_node {
     const uint16_t *mask_row;                             /* [nnz] row k of each entry */
     const float *gain_scale, *offset_scale, *value_scale; /* prior step scales sv, like gain, offset, value */
     double *ms; /* [3] running mean squares: gain, offset, value; 0: none yet */
+    uint32_t from_count; /* 0: takes the output of the node before, the first node the network's input */
+    const int32_t *from; /* [from_count] which earlier nodes' outputs, -1 the network's input; several: RRAM_ADD */
 } rram_node;
 
 typedef struct rram_desc {
@@ -73,8 +78,8 @@ const char *rram_variant_name(int variant);
 int rram_variant_usable(int variant);
 const char *rram_variant_of(const rram_net *net);
 
-/* Bytes of arena that the network needs; 0 where the description is impossible (shapes that do not chain, sizes out of
- * range). */
+/* Bytes of arena that the network needs; 0 where the description is impossible (shapes that do not fit together, sizes
+ * out of range, too many nodes). */
 size_t rram_arena_size(const rram_desc *desc);
 
 /* Lays the net out in the arena (64-byte aligned) and draws every cell. variant < 0: the fastest usable.

@@ -79,37 +79,73 @@ def assert_same(
     assert_same_state(engine.correction, oracle.correction)
 
 
+class Sketch:
+    """A graph in the making: nodes, and the shapes of the input and of every output."""
+
+    def __init__(self, shape: list[int]) -> None:
+        self.nodes: list[dict[str, Any]] = []
+        self.shapes = [shape]
+
+    def add(self, sources: list[int], shape: list[int], **node: Any) -> None:
+        """One more node; where its source is the node before, nothing says so."""
+        if sources != [len(self.nodes) - 1]:
+            node["from"] = sources
+        self.nodes.append(node)
+        self.shapes.append(shape)
+
+    def dangling(self) -> list[int]:
+        """Outputs that nobody takes, the input where there are none."""
+        taken = {source for i, node in enumerate(self.nodes) for source in node.get("from", [i - 1])}
+        return [i for i in range(len(self.nodes)) if i not in taken] or [-1]
+
+
+def _windowed(draw: st.DrawFn, sketch: Sketch, source: int, kind: str) -> None:
+    """A convolution or pool of any kernel, stride and padding."""
+    small, shape = st.integers(1, 3), sketch.shapes[source + 1]
+    window, stride = [draw(small), draw(small)], [draw(small), draw(small)]
+    same = kind == "conv2d" and draw(st.booleans())
+    if not same:
+        window = [min(window[0], shape[0]), min(window[1], shape[1])]
+    out = [-(-s // t) if same else (s - w) // t + 1 for s, w, t in zip(shape, window, stride, strict=False)]
+    if kind == "conv2d":
+        out.append(draw(st.one_of(st.integers(1, 10), st.integers(15, 35))))
+        more = {"name": f"conv{len(sketch.nodes)}", "kernel": window, "padding": "same" if same else "valid",
+                "signed": draw(st.booleans()), "out": out}  # fmt: skip
+    else:
+        out.append(shape[2])
+        more = {"pool": window}
+    sketch.add([source], out, op=kind, stride=stride, **more)
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Synthetic:
-    """Chains of convolutions, pools and relus with a dense layer or two behind; small, but of every shape."""
-    small = st.integers(1, 3)
-    shape = [draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 4))]
-    start, nodes = tuple(shape), []
-    for i in range(draw(st.integers(0, 3))):
-        kind = draw(st.sampled_from(["conv2d", "conv2d", "maxpool2d"]))
-        window, stride = [draw(small), draw(small)], [draw(small), draw(small)]
-        same = kind == "conv2d" and draw(st.booleans())
-        if not same:
-            window = [min(window[0], shape[0]), min(window[1], shape[1])]
-        out = [-(-s // t) if same else (s - w) // t + 1 for s, w, t in zip(shape, window, stride, strict=False)]
-        if kind == "conv2d":
-            out.append(draw(st.one_of(st.integers(1, 10), st.integers(15, 35))))
-            nodes.append({"op": kind, "name": f"conv{i}", "kernel": window, "stride": stride,
-                          "padding": "same" if same else "valid", "signed": draw(st.booleans()),
-                          "out": out})  # fmt: skip
+    """Convolutions, pools, relus and sums, in chains and branches, with dense layers behind; small, of every shape."""
+    sketch = Sketch([draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 4))])
+    for _ in range(draw(st.integers(0, 6))):
+        last = len(sketch.nodes) - 1
+        source = draw(st.one_of(st.just(last), st.just(last), st.integers(-1, last)))
+        kind = draw(st.sampled_from(["conv2d", "conv2d", "maxpool2d", "avgpool2d", "relu", "relu", "add"]))
+        shape = sketch.shapes[source + 1]
+        if kind == "relu":
+            sketch.add([source], shape, op=kind)
+        elif kind == "add":
+            alike = st.sampled_from([i - 1 for i, other in enumerate(sketch.shapes) if other == shape])
+            sketch.add([source, *draw(st.lists(alike, min_size=1, max_size=3))], shape, op=kind)
         else:
-            out.append(shape[2])
-            nodes.append({"op": kind, "pool": window, "stride": stride})
-        if draw(st.booleans()):
-            nodes.append({"op": "relu"})
-        shape = out
-    nodes.append({"op": "flatten"})
-    for i in range(draw(st.integers(1, 2))):
-        if i:
-            nodes.append({"op": "relu"})
-        n = draw(st.one_of(st.integers(2, 9), st.integers(60, 140)))
-        nodes.append({"op": "dense", "name": f"fc{i}", "signed": draw(st.booleans()), "out": [n]})
-    return Synthetic(nodes=nodes, input_shape=start, seed=draw(st.integers(0, 99)), rows=draw(st.integers(1, 40)),
-                     mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])), dac_bits=draw(st.integers(2, 8)),
-                     adc_bits=draw(st.integers(2, 16)),
+            _windowed(draw, sketch, source, kind)
+    ends, n = sketch.dangling(), draw(st.one_of(st.integers(2, 9), st.integers(60, 140)))
+    joined = []
+    for i, end in enumerate(ends):
+        sketch.add([end], [int(np.prod(sketch.shapes[end + 1]))], op="flatten")
+        signed = draw(st.booleans())
+        sketch.add([len(sketch.nodes) - 1], [n], op="dense", name=f"end{i}", signed=signed, out=[n])
+        joined.append(len(sketch.nodes) - 1)
+    if len(ends) > 1:
+        sketch.add(joined, [n], op="add")
+    if len(ends) > 1 or draw(st.booleans()):
+        sketch.add([len(sketch.nodes) - 1], [n], op="relu")
+        sketch.add([len(sketch.nodes) - 1], [5], op="dense", name="fc", out=[5])
+    return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
+                     rows=draw(st.integers(1, 40)), mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
+                     dac_bits=draw(st.integers(2, 8)), adc_bits=draw(st.integers(2, 16)),
                      faults=draw(st.sampled_from([(0, 0, 0, 0), (2**29, 2**30, 100, 3000)])))  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_py import Effects
+from firmware_py import Chip, Effects
 from firmware_py.bundle import Bundle
 from firmware_py.correction import AdaptConfig
 from tests.firmware_py.core_cases import (
@@ -25,7 +25,8 @@ from tests.firmware_py.core_cases import (
     opened,
     pair,
 )
-from tests.firmware_py.make_bundle import Synthetic, contents, write
+from tests.firmware_py.make_bundle import RESNET, Synthetic, contents, write
+from tests.firmware_py.test_learn import FORKED
 
 pytestmark = needs_core
 
@@ -69,6 +70,23 @@ def test_lenet(tmp_path: Path, variant: str) -> None:
     x = images(LENET5, 4, 2)
     x[0, 4:-4, 5:-7] = np.random.default_rng(3).random((20, 16, 1), dtype=np.float32)  # about as MNIST
     assert_same(opened(tmp_path, LENET5), Effects(), x, AdaptConfig(), variant)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("nodes", [RESNET, FORKED], ids=["resnet", "forked"])
+def test_branches(tmp_path: Path, variant: str, nodes: list[dict]) -> None:
+    spec = Synthetic(nodes=nodes, input_shape=(8, 8, 2) if nodes is RESNET else (5, 5, 1), mask_share=0.2)
+    assert_same(opened(tmp_path, spec), Effects(), images(spec, 4, 2), AdaptConfig(), variant)
+
+
+@pytest.mark.parametrize("nodes", [RESNET, FORKED], ids=["resnet", "forked"])
+def test_both_engines_are_calibrated_alike(tmp_path: Path, nodes: list[dict]) -> None:
+    spec = Synthetic(nodes=nodes, input_shape=(8, 8, 2) if nodes is RESNET else (5, 5, 1), mask_share=0.2)
+    bundle = opened(tmp_path, spec)
+    chips = [Chip(bundle, 3, engine) for engine in ("numpy", "c")]
+    reports = [chip.calibrate() for chip in chips]
+    assert reports[0] == reports[1]
+    assert_same_state(chips[0].correction, chips[1].correction)
 
 
 def test_the_state_after_200_labels_is_the_same(tmp_path: Path) -> None:
