@@ -14,7 +14,7 @@ class Claim:
 
     value and std: mean and standard deviation over `chips` (std None where there is one value only). met: whether ours
     holds the claim; None where there is nothing to hold, as for a figure that is only reported. paper_value None: the
-    paper (its abstract is all that was at hand) gives no number.
+    paper (its abstract is all that was at hand) gives no number. goal: ours, where we set one; least: the lowest chip.
     """
 
     paper: str
@@ -26,6 +26,8 @@ class Claim:
     met: bool | None
     chips: int = 1
     unit: str = "%"
+    goal: float | None = None
+    least: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The keys of `rram reproduce --json`."""

@@ -1,0 +1,55 @@
+"""`rram reproduce`: the four papers' claims, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from host_tools import console
+
+PAPERS = ("charan", "weinstock", "lv", "glukhov")
+
+
+@click.command(name="reproduce", context_settings={"max_content_width": 110})
+@click.argument("papers", metavar="[charan|weinstock|lv|glukhov|all]...", nargs=-1)
+@click.option("--quick", is_flag=True, help="Minutes instead of hours: embedded data, few chips.")
+@click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder with a folder a data set: mnist, cifar10.")
+@click.option("--markdown", metavar="FILE.md", type=click.Path(path_type=Path), callback=console.writable,
+              help="Write the table as a page.")  # fmt: skip
+@click.option("--figures", metavar="DIR", type=click.Path(path_type=Path), help="Folder for the figures.")
+@click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained networks are kept.")
+@click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
+@console.common_options
+def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown: Path | None, figures: Path | None,
+            cache: Path | None, workers: int | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+    """Measure each paper's claims, beside the paper's numbers: value, spread, setting, verdict.
+
+    \b
+    Example: rram reproduce charan --quick
+    """
+    import tempfile
+    from importlib import import_module
+
+    from host_tools.errors import HostError
+    from host_tools.reproduce.claim import Setting
+    from host_tools.reproduce.report import markdown_page, print_claims
+    from host_tools.study.prepare import default_cache
+
+    chosen = PAPERS if not papers or "all" in papers else papers
+    unknown = [name for name in chosen if name not in PAPERS]
+    if unknown:
+        raise HostError(f"reproduce: {unknown[0]!r} is unknown, expected one of {', '.join(PAPERS)}, all")
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        setting = Setting(quick, seed, figures or Path(scratch), cache or default_cache(), data_dir, workers,
+                          console.say)  # fmt: skip
+        found = []
+        for name in chosen:
+            found += import_module(f"host_tools.reproduce.{name}").claims(setting)
+    print_claims(found)
+    if markdown is not None:
+        markdown.write_text(markdown_page(found, quick), encoding="utf-8")
+        console.say(f"page: {markdown}")
+    console.emit_json({"quick": quick, "seed": seed, "claims": [claim.as_json() for claim in found]}, json_file)
