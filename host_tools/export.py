@@ -24,8 +24,10 @@ from firmware_py.graph import Node, parse_graph
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
+from host_tools.mapping.area import layer_sizes
 from host_tools.mapping.carried import carried_steps
-from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, weight_variance
+from host_tools.mapping.codes import correction_document, layer_codes
+from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, with_mask
 from host_tools.mapping.network import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
 from host_tools.mapping.ranges import converter_ranges
 from host_tools.pairing.compare import pairing_warning
@@ -93,7 +95,7 @@ def export_bundle(
     }
     tensors["golden.x"] = _exactly(tensors["golden.x"], GOLDEN_IMAGES)
     metadata = _metadata(network, profile, options, data, provenance)
-    return _finish(path, metadata, tensors)
+    return _finish(path, metadata, tensors, options.mask.value_bits)
 
 
 def check_fit(model: Any, data: Dataset) -> None:
@@ -140,15 +142,26 @@ class _Draft:
         known = [layer.mask for layer in self.network.layers]
         if any(mask is not None for mask in known):
             masks = [np.zeros(m.signed.shape, bool) if m.mask is None else m.mask for m in self.network.layers]
-            most = entries_for(choice.sram_percent, self.network.weights, self.network.columns)
-            if sum(int(mask.sum()) for mask in masks) > most:
-                raise HostError(f"--sram: the student was trained with a mask of more than {most} entries")
         else:
-            masks = choose_mask(self.nodes, self.layers, self.tables, images, labels, choice)
+            masks = choose_mask(self.nodes, self.layers, self.tables, images, labels, choice, self.options.macro)
         self.layers = [
-            _masked(layer, mapped, mask, self.tables)
+            with_mask(layer, mask, self.tables, mapped.exact)
             for layer, mapped, mask in zip(self.layers, self.network.layers, masks, strict=True)
         ]
+        if any(mask is not None for mask in known):
+            self._check_known()
+
+    def _check_known(self) -> None:
+        """HostError where the mask that training knew is larger than what was asked for."""
+        choice = self.options.mask
+        if choice.area_percent is not None:
+            percent = choice.area_model(self.options.macro).percent(layer_sizes(self.layers))
+            if percent > choice.area_percent:
+                raise HostError(f"--area: the student was trained with a mask that takes {percent:.2f} % of the area")
+            return
+        most = entries_for(choice.sram_percent, self.network.weights, self.network.columns)
+        if sum(layer.mask_rows.size for layer in self.layers) > most:
+            raise HostError(f"--sram: the student was trained with a mask of more than {most} entries")
 
     def tensors(self) -> Tensors:
         """All tensors that describe the technology and the layers."""
@@ -174,27 +187,13 @@ def _bare_layer(node: Node, mapped: MappedLayer) -> AnalogLayer:
     )  # fmt: skip
 
 
-def _masked(layer: AnalogLayer, mapped: MappedLayer, mask: npt.NDArray[np.bool_], tables: ProfileTables) -> AnalogLayer:
-    """Add a mask: by column, rows rising; its first values make up what levels lack of weights held exactly."""
-    cols, rows = np.nonzero(mask.T)
-    variance = weight_variance(layer, tables)[rows, cols]
-    value = np.zeros(len(rows), np.float32)
-    if mapped.exact is not None:
-        g = tables.target[layer.levels]
-        level_weight = (g[0] - g[1]) * float(layer.w_step)
-        value = ((mapped.exact - level_weight) * layer.gain)[rows, cols].astype(np.float32)
-    exponent = np.rint(np.log2(np.maximum(variance, 2.0**-120))).astype(np.int8)
-    indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=0))]).astype(np.int32)
-    return replace(layer, mask_indptr=indptr, mask_rows=rows.astype(np.uint16), mask_value=value, mask_lr_exp=exponent)
-
-
 def _metadata(
     network: MappedNetwork, profile: DeviceProfile, options: ExportOptions, data: Dataset, provenance: dict[str, Any]
 ) -> dict[str, str]:
     record = {
         "created_by": f"rram-edge {_own_version()}",
         "data": data.name,
-        "mask": {"criterion": options.mask.criterion, "sram_percent": options.mask.sram_percent},
+        "mask": _mask_record(options.mask),
         "seed": options.seed,
         **provenance,
     }
@@ -211,7 +210,14 @@ def _metadata(
     }
 
 
-def _finish(path: Path, metadata: dict[str, str], tensors: Tensors) -> Bundle:
+def _mask_record(choice: MaskChoice) -> dict[str, Any]:
+    """How the mask was chosen, for the bundle's provenance."""
+    area = choice.area_percent
+    size = {"sram_percent": choice.sram_percent} if area is None else {"area_percent": area}
+    return {"criterion": choice.criterion, **size}
+
+
+def _finish(path: Path, metadata: dict[str, str], tensors: Tensors, value_bits: int) -> Bundle:
     """Fill in what only a readable bundle can tell (spread of outputs, golden vectors), then put the file in place."""
     with tempfile.TemporaryDirectory(dir=_folder(path)) as scratch:
         draft = Path(scratch) / "draft.rram.safetensors"
@@ -220,6 +226,9 @@ def _finish(path: Path, metadata: dict[str, str], tensors: Tensors) -> Bundle:
         y_star = ideal_activations(bundle, scaled(bundle.calibration_x))
         for layer, y in zip(bundle.layers, y_star, strict=True):
             tensors[f"{layer.name}.y_std"] = np.maximum(y.reshape(-1, layer.n).std(axis=0), 1e-6).astype(np.float32)
+        bundle = _coded(bundle, tensors, value_bits)
+        if value_bits < 32:
+            metadata["correction"] = json.dumps(correction_document(bundle.layers))
         engine = NumpyEngine(bundle, GOLDEN_SEED, Effects(), initial_correction(bundle))
         tensors["golden.logits"] = engine.logits(scaled(bundle.golden_x), 0)
         metadata["golden"] = json.dumps({"seed": GOLDEN_SEED, "cells_sha256": cells_digest(engine.cells)})
@@ -227,6 +236,13 @@ def _finish(path: Path, metadata: dict[str, str], tensors: Tensors) -> Bundle:
         Bundle.open(draft)
         os.replace(draft, path)
     return Bundle.open(path)
+
+
+def _coded(bundle: Bundle, tensors: Tensors, value_bits: int) -> Bundle:
+    """The bundle with the outputs' spread and the codes of its SRAM."""
+    known = [replace(layer, y_std=tensors[f"{layer.name}.y_std"]) for layer in bundle.layers]
+    layers = (replace(layer, sram=layer_codes(layer, bundle.tables, value_bits)) for layer in known)
+    return replace(bundle, layers=tuple(layers))
 
 
 def write_bundle(path: Path, metadata: dict[str, str], tensors: Tensors) -> None:

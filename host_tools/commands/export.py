@@ -48,11 +48,18 @@ from host_tools.importers.options import pixels_option
     help="SRAM values, gains and offsets, per cent of weights.",
 )
 @click.option(
+    "--area", type=float, metavar="PERCENT", help="Instead of --sram: the correction's area, per cent of the macros'."
+)
+@click.option(
+    "--value-bits", default="32", type=click.Choice(["8", "16", "32"]), show_default=True,
+    help="SRAM values: codes of 8 or 16 bits, or float32.",
+)  # fmt: skip
+@click.option(
     "--mask",
     default="fisher-variance",
     show_default=True,
     metavar="CRITERION",
-    help="Where SRAM values go: fisher-variance, fisher, magnitude, random, none.",
+    help="Where SRAM values go: fisher-variance, fisher, gradient-weight, magnitude, random, none.",
 )
 @click.option(
     "--vectors", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calibration images to send along."
@@ -68,8 +75,8 @@ from host_tools.importers.options import pixels_option
 @pixels_option
 @console.common_options
 def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None,
-            macro: Path | None, sram: float, mask: str, vectors: int, clip: float, pixels: tuple[float, float] | None,
-            seed: int, json_file: str | None) -> None:  # fmt: skip
+            macro: Path | None, sram: float, area: float | None, value_bits: str, mask: str, vectors: int, clip: float,
+            pixels: tuple[float, float] | None, seed: int, json_file: str | None) -> None:  # fmt: skip
     """Map a network on differential pairs and write the bundle that a board runs.
 
     NETWORK is a .keras file of rram or of your own, a .tflite or an .onnx file. What the board does not carry is
@@ -87,8 +94,9 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     from host_tools.record import sha256
 
     options = ExportOptions(
-        MacroConfig.load(macro) if macro else MacroConfig(), MaskChoice(mask, sram, seed=seed), vectors, clip, seed
-    )
+        MacroConfig.load(macro) if macro else MacroConfig(),
+        MaskChoice(mask, sram, seed=seed, area_percent=area, value_bits=int(value_bits)), vectors, clip, seed,
+    )  # fmt: skip
     if not output.name.endswith(".safetensors"):
         raise HostError(f"-o: {output} does not end in .safetensors")
     device, dataset, record = DeviceProfile.load(profile), load_from_options(data, data_dir), _record(network)
@@ -109,7 +117,8 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
         f"{output}: {output.stat().st_size:,} bytes, {result['cells']:,} cells on {result['tiles']} tiles,"
         f" SRAM {result['sram']['percent']:.2f} % ({result['sram']['bytes']:,} bytes); ideal network: {reference.name}"
     )
-    console.say(f"next: rram study {output} --data {data} --chips 5")
+    given = f"--data {data}" if data_dir is None else f"--data-dir {data_dir}"
+    console.say(f"next: rram study {output} {given} --chips 5")
     console.emit_json({"file": str(output), **result}, json_file)
 
 

@@ -132,8 +132,36 @@ def score_weights(
 
 def weight_sizes(layers: Sequence[AnalogLayer], tables: ProfileTables) -> Scores:
     """Magnitudes [K, N] of the weights that the levels stand for, column gains included, per layer."""
-    return [np.abs((tables.target[layer.levels[0]] - tables.target[layer.levels[1]]) * float(layer.w_step) * layer.gain)
-            for layer in layers]  # fmt: skip
+    return [np.abs(ideal_weights(layer, tables)) for layer in layers]
+
+
+def ideal_weights(layer: AnalogLayer, tables: ProfileTables) -> npt.NDArray[np.float64]:
+    """Weights [K, N] that the levels stand for, column gain included."""
+    g = tables.target[layer.levels].astype(np.float64)
+    weights: npt.NDArray[np.float64] = (g[0] - g[1]) * float(layer.w_step) * layer.gain
+    return weights
+
+
+def with_mask(
+    layer: AnalogLayer,
+    mask: npt.NDArray[np.bool_],
+    tables: ProfileTables,
+    exact: npt.NDArray[np.float32] | None = None,
+) -> AnalogLayer:
+    """The layer with a mask [K, N]: by column, rows rising.
+
+    First values make up for what levels lack of the weights that training held exactly, `exact` [K, N]; else 0.
+    """
+    cols, rows = np.nonzero(mask.T)
+    value = np.zeros(len(rows), np.float32)
+    if exact is not None:
+        g = tables.target[layer.levels]
+        level_weight = (g[0] - g[1]) * float(layer.w_step)
+        value = ((exact - level_weight) * layer.gain)[rows, cols].astype(np.float32)
+    variance = weight_variance(layer, tables)[rows, cols]
+    exponent = np.rint(np.log2(np.maximum(variance, 2.0**-120))).astype(np.int8)
+    indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=0))]).astype(np.int32)
+    return replace(layer, mask_indptr=indptr, mask_rows=rows.astype(np.uint16), mask_value=value, mask_lr_exp=exponent)
 
 
 def mask_seed(seed: int, chip: int) -> int:
