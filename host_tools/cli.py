@@ -15,6 +15,7 @@ COMMANDS = {
     "import": ("host_tools.commands.import_network", "Read a .tflite or .onnx network into a .keras file."),
     "export": ("host_tools.commands.export", "Map a network on RRAM tiles and write a bundle for the board."),
     "inspect": ("host_tools.commands.inspect", "Show a bundle: layers, tiles, cells, SRAM, profile, provenance."),
+    "summary": ("host_tools.commands.summary", "Count a network's cells, tiles, bits, SRAM, MACs and parameters."),
     "study": ("host_tools.commands.study", "Measure accuracy over many chips."),
     "flash": ("host_tools.commands.flash", "Put runtime and bundle on a board (ssh) or in a folder."),
     "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
