@@ -118,18 +118,30 @@ def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrecti
         y = y - x @ mask_matrix(layer)
     variance = pair_variance(bundle, layer)
     power = variance * np.mean(x * x, axis=0)[:, None]  # output variance that each cell causes, for a gain of 1
+    z = np.concatenate([np.ones((len(x), 1)), x], axis=1)  # all that the columns have in common, multiplied once
+    zz, zu, zy = weight * z.T @ z, weight * z.T @ u, weight * z.T @ y
+    uu, uy, var_y = weight * (u * u).sum(axis=0), weight * (u * y).sum(axis=0), y.var(axis=0)
     for j in range(layer.n):
         entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1] if sparse else layer.mask_indptr[j])
         at = layer.mask_rows[entries]
+        own = np.concatenate([[0], at.astype(np.int64) + 1])  # of z: the offset's ones, the inputs at the mask
         g0 = float(layer.gain[j])
         remaining = g0**2 * (power[:, j].sum() * (1 + KEPT_SHARE) - power[at, j].sum())
         start = np.concatenate([[g0, float(layer.offset[j])], layer.mask_value[entries]])
-        both = [(PRIOR_GAIN * g0) ** 2, PRIOR_OFFSET**2 * float(y[:, j].var())]
+        both = [(PRIOR_GAIN * g0) ** 2, PRIOR_OFFSET**2 * float(var_y[j])]
         spread = np.concatenate([both, g0**2 * variance[at, j]])
-        design = np.concatenate([u[:, j : j + 1], np.ones((len(u), 1)), x[:, at]], axis=1)
-        solved = _ridge(design, y[:, j], weight, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12))
+        normal = np.empty((len(start), len(start)))
+        normal[0, 0], normal[0, 1:], normal[1:, 0] = uu[j], zu[own, j], zu[own, j]
+        normal[1:, 1:] = zz[np.ix_(own, own)]
+        aim = np.concatenate([uy[j : j + 1], zy[own, j]])
+        solved = _posterior(normal, aim, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12))
         correction.gain[j], correction.offset[j] = solved[:2]
         correction.value[entries] = solved[2:]
+
+
+def _posterior(normal: F64, aim: F64, start: F64, penalty: F64) -> F64:
+    """Minimise t' normal t - 2 aim' t + sum penalty (t - start)^2 over t [unknowns]."""
+    return np.linalg.solve(normal + np.diag(penalty), aim + penalty * start).astype(np.float64)
 
 
 def _moments(layer: AnalogLayer, u: F64, y: F64, weight: float) -> tuple[F64, F64]:
@@ -147,12 +159,6 @@ def _moments(layer: AnalogLayer, u: F64, y: F64, weight: float) -> tuple[F64, F6
     ratio = np.where(able, sd_y / np.where(able, sd_u * np.abs(g0), 1.0), 1.0)
     gain: F64 = g0 * ratio**trust
     return gain, mean_y - gain * mean_u
-
-
-def _ridge(design: F64, y: F64, weight: float, start: F64, penalty: F64) -> F64:
-    """Minimise weight * |y - design t|^2 + sum penalty (t - start)^2; design [rows, unknowns] -> t [unknowns]."""
-    normal = weight * design.T @ design + np.diag(penalty)
-    return np.linalg.solve(normal, weight * design.T @ y + penalty * start).astype(np.float64)
 
 
 def pair_variance(bundle: Bundle, layer: AnalogLayer) -> F64:
