@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": ("host_tools.commands.inspect", "Show a bundle: layers, tiles, cells, SRAM, profile, provenance."),
     "summary": ("host_tools.commands.summary", "Count a network's cells, tiles, bits, SRAM, MACs and parameters."),
     "study": ("host_tools.commands.study", "Measure accuracy over many chips."),
+    "ablate": ("host_tools.commands.ablate", "Compare masks, their sizes and kinds of correction on the same chips."),
     "flash": ("host_tools.commands.flash", "Put runtime and bundle on a board (ssh) or in a folder."),
     "stream": ("host_tools.commands.stream", "Send a data set as a stream of labelled images."),
     "profile": ("host_tools.commands.profile", "Noise profiles: fit to cells, check against cells, show, compare."),
