@@ -1,14 +1,11 @@
-"""One chip of a study, from untouched to adapted; and many chips, with the same figures on any number of cores."""
+"""One chip of a study, step by step; and many chips, with the same figures on any number of cores."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +14,45 @@ from firmware_py.bundle import Bundle
 from firmware_py.cells import Effects
 from firmware_py.chip import Chip
 from firmware_py.correction import AdaptConfig
+from host_tools.errors import HostError
 from host_tools.shift import Shift
+from host_tools.study.cells import cells_after
+from host_tools.study.steps import ALL, UNTOUCHED, Step, parse_steps
 
-UNTOUCHED = ("untouched",)
-ALL = ("untouched", "calibrated", "shifted", "adapted")
+__all__ = ["ALL", "UNTOUCHED", "ChipPlan", "Stock", "StudyData", "measure", "measure_chip", "measure_chips"]
 
 
 @dataclass(frozen=True)
 class ChipPlan:
-    """What is done to every chip of a study. steps: up to which of ALL. labels: learned one by one after the change."""
+    """What is done to every chip of a study, in the words of host_tools.study.steps.
 
-    bundle: Path
+    start: steps that are done first, without a measurement. shift, labels: of a step 'shifted' or 'adapted' that does
+    not say its own.
+    """
+
+    bundle: Path | Bundle
     steps: tuple[str, ...] = ALL
     shift: Shift = field(default_factory=Shift)
     labels: int = 1000
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     effects: Effects = field(default_factory=Effects)
     engine: str = "auto"
+    start: tuple[str, ...] = ()
+
+
+class _Kept:
+    """Holds what was computed once, beside the object and not in its pickle: `kept(key, make)`."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, Any] = {}
+
+    def __call__(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._found:
+            self._found[key] = make()
+        return self._found[key]
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
 
 
 @dataclass(frozen=True)
@@ -44,56 +63,150 @@ class StudyData:
     y_test: npt.NDArray[np.int64]
     x_stream: npt.NDArray[np.uint8]
     y_stream: npt.NDArray[np.int64]
+    _kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
+
+    def changed(self, shift: Shift) -> npt.NDArray[np.float32]:
+        """The test images after a change of the input; computed once a process."""
+        changed: npt.NDArray[np.float32] = self._kept(shift, lambda: shift(self.x_test))
+        return changed
+
+
+@dataclass(frozen=True)
+class Stock:
+    """A bundle in a worker, with the cells of its technology at other times, which are computed once a process."""
+
+    bundle: Bundle
+    _kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
+
+    def after(self, history: tuple[Step, ...]) -> Bundle:
+        """The bundle whose cells have been through the steps 'aged' and 'baked' of `history`."""
+        bundle: Bundle = self._kept(history, lambda: cells_after(self.bundle, history))
+        return bundle
+
+
+class _Life:
+    """A chip on its way through the steps."""
+
+    def __init__(self, plan: ChipPlan, stock: Stock, data: StudyData, seed: int) -> None:
+        self.plan, self.stock, self.data, self.seed = plan, stock, data, seed
+        self.history: tuple[Step, ...] = ()
+        self.shift: Shift | None = None
+        self.chip = self._chip(stock.bundle, seed)
+
+    def _chip(self, bundle: Bundle, seed: int) -> Chip:
+        plan = self.plan
+        return Chip(bundle, seed=seed, engine=plan.engine, effects=plan.effects, adapt=plan.adapt)  # type: ignore[arg-type]
+
+    def accuracy(self, shift: Shift | None) -> float:
+        """Per cent of the test images, changed by `shift`, that are told right."""
+        x = self.data.x_test if shift is None else self.data.changed(shift)
+        return 100 * int(np.sum(self.chip.predict_many(x) == self.data.y_test)) / len(x)
+
+    def do(self, step: Step) -> None:
+        """One step, without measuring."""
+        if step.kind in ("calibrated", "recalibrated"):
+            self.chip.calibrate(vectors(self.stock.bundle, self.data, step))
+        elif step.kind == "shifted":
+            self.shift = Shift.parse(step.argument.replace(";", ",")) if step.argument else self.plan.shift
+        elif step.kind == "adapted":
+            self._learn(int(step.argument) if step.argument else self.plan.labels)
+        elif step.kind in ("aged", "baked"):
+            self._age(step)
+
+    def _learn(self, labels: int) -> None:
+        order = np.random.default_rng(self.seed).permutation(len(self.data.x_stream))[:labels]
+        images = self.data.x_stream[order]
+        for image, label in zip(self.shift(images) if self.shift else images, self.data.y_stream[order], strict=True):
+            self.chip.learn_one(image, int(label))
+
+    def _age(self, step: Step) -> None:
+        """The same die, its cells moved: its own uniform number through later tables. SRAM and counters stay."""
+        self.history = (*self.history, step)
+        redrawn = step.argument.endswith(":redrawn")
+        before = self.chip
+        self.chip = self._chip(self.stock.after(self.history), redrawn_seed(self.seed) if redrawn else before.seed)
+        self.chip.correction.load(self.stock.bundle, before.correction.arrays(self.stock.bundle))
+
+
+def measure(plan: ChipPlan, stock: Stock, data: StudyData, seed: int) -> dict[str, float]:
+    """Accuracies in per cent of chip `seed` after each step, by the step's name.
+
+    After an 'adapted' step on changed input there is a second one, on the unchanged test set: 'clean' (of a step with
+    another name: 'NAME_clean').
+    """
+    from threadpoolctl import threadpool_limits
+
+    out: dict[str, float] = {}
+    with threadpool_limits(1):  # workers share the cores; and sums are added in the same order everywhere
+        life = _Life(plan, stock, data, seed)
+        for step in parse_steps(plan.start) if plan.start else ():
+            life.do(step)
+        for step in parse_steps(plan.steps):
+            life.do(step)
+            out[step.name] = life.accuracy(life.shift)
+            if step.kind == "adapted" and life.shift is not None:
+                out[clean_name(step)] = life.accuracy(None)
+    return out
+
+
+def clean_name(step: Step) -> str:
+    """Under which name the accuracy of an adapted chip on the unchanged test set goes."""
+    return "clean" if step.name == "adapted" else f"{step.name}_clean"
+
+
+def columns(plan: ChipPlan) -> list[str]:
+    """The names that `measure` gives for this plan, in order."""
+    names, shifted = [], any(step.kind == "shifted" for step in (parse_steps(plan.start) if plan.start else ()))
+    for step in parse_steps(plan.steps):
+        shifted = shifted or step.kind == "shifted"
+        names += [step.name, *([clean_name(step)] if step.kind == "adapted" and shifted else [])]
+    return names
+
+
+def vectors(bundle: Bundle, data: StudyData, step: Step) -> npt.NDArray[np.uint8] | None:
+    """What a calibration sees: the bundle's vectors, as many as the step says, then others of the stream.
+
+    HostError where there are not so many.
+    """
+    if not step.argument:
+        return None
+    count, own = int(step.argument), bundle.calibration_x
+    if count > len(own) + len(data.x_stream):
+        most = len(own) + len(data.x_stream)
+        raise HostError(f"--steps: {step.text}: {count} vectors asked, the bundle and the data set have {most}")
+    return np.concatenate([own[:count], data.x_stream[: max(count - len(own), 0)]])
+
+
+def redrawn_seed(seed: int) -> int:
+    """Another die's cells for chip `seed`: what it would be if time left nothing of a cell's rank among its like."""
+    return seed ^ 1 << 62
 
 
 def measure_chip(plan: ChipPlan, data: StudyData, seed: int) -> dict[str, float]:
-    """Accuracies in per cent of chip `seed` after each step; 'clean' is the unchanged test set after adapting."""
-    chip = Chip(Bundle.open(plan.bundle), seed=seed, engine=plan.engine, effects=plan.effects, adapt=plan.adapt)  # type: ignore[arg-type]
+    """`measure` for a plan whose bundle is opened here."""
+    return measure(plan, Stock(opened(plan.bundle)), data, seed)
 
-    def accuracy(x: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> float:
-        return float(100 * np.mean(chip.predict_many(x) == data.y_test))
 
-    out = {"untouched": accuracy(data.x_test)}
-    if "calibrated" in plan.steps:
-        chip.calibrate()
-        out["calibrated"] = accuracy(data.x_test)
-    if "shifted" in plan.steps:
-        shifted = plan.shift(data.x_test)
-        out["shifted"] = accuracy(shifted)
-        if "adapted" in plan.steps:
-            order = np.random.default_rng(seed).permutation(len(data.x_stream))[: plan.labels]
-            for image, label in zip(plan.shift(data.x_stream[order]), data.y_stream[order], strict=True):
-                chip.learn_one(image, int(label))
-            out["adapted"] = accuracy(shifted)
-            out["clean"] = accuracy(data.x_test)
-    return out
+def opened(bundle: Path | Bundle) -> Bundle:
+    """The bundle, read from its file if need be."""
+    return bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
 
 
 def measure_chips(
     plan: ChipPlan, data: StudyData, seeds: Sequence[int], workers: int | None, done: Callable[[], None]
 ) -> list[dict[str, float]]:
-    """`measure_chip` for every seed, in the order of the seeds; `done` is called after each chip."""
-    workers = min(workers or os.cpu_count() or 1, len(seeds))
-    if workers <= 1:
-        results = []
-        for seed in seeds:
-            results.append(measure_chip(plan, data, seed))
-            done()
-        return results
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        for name in StudyData.__dataclass_fields__:
-            np.save(folder / f"{name}.npy", getattr(data, name))
-        # spawn: TensorFlow's threads in the parent do not survive a fork
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            jobs = {pool.submit(_job, plan, folder, seed): seed for seed in seeds}
-            found = {}
-            for job in as_completed(jobs):
-                found[jobs[job]] = job.result()
-                done()
-    return [found[seed] for seed in seeds]
+    """`measure_chip` for every seed, in the order of the seeds; `done` is called after each chip.
 
+    workers: processes side by side (None: one a core).
+    """
+    from host_tools.study.jobs import Job, run_jobs
+    from host_tools.study.pool import workers_for
 
-def _job(plan: ChipPlan, folder: Path, seed: int) -> dict[str, float]:
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in StudyData.__dataclass_fields__}
-    return measure_chip(plan, StudyData(**arrays), seed)
+    stock = Stock(opened(plan.bundle))
+    plan = replace(plan, bundle=stock.bundle.path)
+    jobs = [Job(i, stock.bundle.digest, plan, seed) for i, seed in enumerate(seeds)]
+    found: dict[int, dict[str, float]] = {}
+    for job, result in run_jobs(workers_for(workers, len(jobs)), jobs, {stock.bundle.digest: stock}, data):
+        found[job.number] = result
+        done()
+    return [found[i] for i in range(len(jobs))]

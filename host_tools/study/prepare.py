@@ -51,6 +51,19 @@ def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: Expo
     return files
 
 
+def export_kept(
+    network: Path, ideal: Path, profile: DeviceProfile, data: Dataset, options: ExportOptions, cache: Path
+) -> Path:
+    """The bundle of `network` for `profile`, exported only if it is not in `cache` (the folder of studies)."""
+    made_of = [sha256(network), sha256(ideal), profile.to_json(), _fingerprint(data)]
+    key = _key([*made_of, asdict(options) | {"macro": options.macro.model_dump()}, _code(EXPORTING)])
+    folder = cache.parent / "studies"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{network.stem}-{key}.rram.safetensors"
+    _export(path, network, ideal, profile, data, options)
+    return path
+
+
 def prepare_teacher(recipe: Recipe, data: Dataset, seed: int, cache: Path) -> Path:
     """Train the ideal network of `recipe` only; only if it is not in `cache`, where `prepare` finds it too."""
     path = _folder(recipe, DeviceProfile.load(recipe.profile), data, seed, cache) / "teacher.keras"

@@ -32,7 +32,7 @@ def hashes(files: RecipeFiles) -> dict[str, str]:
 
 def test_a_second_run_trains_and_exports_nothing(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     before = hashes(trained.files)
-    for name in ("train.train", "distill.distill", "study.prepare.export_bundle"):
+    for name in ("training.train.train", "training.distill.distill", "study.prepare.export_bundle"):
         monkeypatch.setattr(f"host_tools.{name}", lambda *_, **__: pytest.fail("work was done again"))
     assert prepare(trained.recipe, trained.data, 0, trained.cache) == trained.files
     assert hashes(trained.files) == before
