@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from device_models.cost import LayerSize, SramBits, correction_bits
+from device_models.cost import Arithmetic, Components, LayerSize, SramBits, correction_bits
 from device_models.macro import MacroConfig
 from host_tools.errors import HostError
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """Layers on macros, the bits of their correction, and the mean conductance of their cells in uS."""
+    """Layers on macros, the bits of their correction and what computes it, the mean conductance of cells in uS."""
 
     name: str
     macro: MacroConfig
     layers: tuple[LayerSize, ...]
     sram: SramBits
     mean_uS: float
+    arithmetic: Arithmetic = field(default_factory=Arithmetic)
 
     @property
     def weights(self) -> int:
@@ -33,24 +35,31 @@ class Mapped:
 
 
 def from_bundle(path: Path, macro: MacroConfig | None) -> Mapped:
-    """The layers of a bundle, on its own macro where none is given; its SRAM as the runtime counts it."""
+    """The layers of a bundle, on its own macro where none is given; its SRAM as the runtime counts it.
+
+    A float32 correction is counted with the state of learning; one of codes without, and with multiply-adds that keep
+    up with the array.
+    """
     from firmware_py.bundle import Bundle
     from firmware_py.correction import count_sram
+    from host_tools.mapping.area import layer_sizes
 
     bundle = Bundle.open(path)
     own = bundle.macro
-    layers = tuple(LayerSize(layer.name, layer.k, layer.n, layer.node.positions, int(layer.mask_rows.size))
-                   for layer in bundle.layers)
+    layers = tuple(layer_sizes(bundle.layers))
     levels = bundle.profile.get("levels", {}).get("conductance_uS")
     if not isinstance(levels, list) or len(levels) != len(bundle.tables.target):
         raise HostError(f"{path}: profile: levels.conductance_uS: not one number for each of the bundle's levels")
     cells = sum(layer.levels.size for layer in bundle.layers)
     total = sum(float(levels[level]) * int((layer.levels == level).sum())
                 for layer in bundle.layers for level in range(len(levels)))
-    sram = SramBits(**{part: 8 * size for part, size in count_sram(bundle).parts.items()})
+    first = bundle.layers[0].sram
+    arithmetic = Arithmetic(first.value.bits, first.gain.bits, keep_up=first.packed)
+    parts = {part: 8 * size for part, size in count_sram(bundle, learning=not first.packed).parts.items()}
+    parts["values"] += parts.pop("low_rank", 0)
     made = MacroConfig(rows=own.rows, cols=own.cols, rows_active=own.rows_active, dac_bits=own.dac_bits,
                        adc_bits=own.adc_bits)
-    return Mapped(path.name, macro or made, layers, sram, total / cells)
+    return Mapped(path.name, macro or made, layers, SramBits(**parts), total / cells, arithmetic)
 
 
 def from_sizes(text: str, corrected_percent: float, macro: MacroConfig | None, levels_uS: tuple[float, ...]) -> Mapped:
@@ -71,3 +80,22 @@ def from_sizes(text: str, corrected_percent: float, macro: MacroConfig | None, l
     mean = (levels_uS[0] + sum(levels_uS) / len(levels_uS)) / 2
     sram = correction_bits(layers) if corrected_percent else SramBits()
     return Mapped(text, macro or MacroConfig(), tuple(layers), sram, mean)
+
+
+def room(mapped: Mapped, parts: Components, percent: float) -> list[dict[str, Any]]:
+    """Mask entries that fit into `percent` of the macros' area, for values of 8, 16 and 32 bits, as JSON types.
+
+    The entries lie at random (RSA): what a criterion chooses lies closer together, and more fits. Null where gains
+    and offsets alone take more.
+    """
+    from host_tools.mapping.area import AreaModel, entries_for_area
+
+    bare = [replace(layer, corrected=0, rank=0) for layer in mapped.layers]
+    rows: list[dict[str, Any]] = []
+    for bits in (8, 16, 32):
+        model = AreaModel(mapped.macro, bits, 32 if bits == 32 else 16, parts)
+        fixed = model.percent(bare)
+        entries = entries_for_area(percent, bare, model) if fixed <= percent else None
+        share = None if entries is None else 100 * entries / mapped.weights
+        rows.append({"value_bits": bits, "entries": entries, "weights_percent": share, "fixed_percent": fixed})
+    return rows

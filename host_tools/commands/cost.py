@@ -58,11 +58,14 @@ def command(bundle: Path | None, network: str | None, corrected: float, macro: s
     else:
         levels = DeviceProfile.load(profile).levels.conductance_uS
         mapped = costs.from_sizes(network or "", corrected, chosen, levels)
-    cost = macro_cost(parts, mapped.macro, mapped.layers, mapped.sram, mean_uS=mapped.mean_uS)
+    cost = macro_cost(parts, mapped.macro, mapped.layers, mapped.sram, mean_uS=mapped.mean_uS,
+                      arithmetic=mapped.arithmetic)
     readings = overhead_readings(parts, mapped.macro, mapped.layers, value_bits=value_bits)
     result = summary(mapped, parts, cost, readings, value_bits)
+    result["room_at_7.86_area"] = costs.room(mapped, parts, AREA)
     _show_cost(result)
     _show_readings(result)
+    _show_room(result)
     _show_evidence(parts)
     if plot is not None:
         from host_tools.plots.cost import cost_figure
@@ -123,6 +126,15 @@ def _show_readings(result: dict[str, Any]) -> None:
     console.table(f"Area of the SRAM in % for so many % of the weights, values of {result['value_bits']} bits; "
                   f"last: the % of weights that {AREA} % area corrects",
                   ["reading", *(f"{share:g} %" for share in SHARES), f"at {AREA} %"], rows)
+
+
+def _show_room(result: dict[str, Any]) -> None:
+    rows = [[str(row["value_bits"]), f"{row['fixed_percent']:.2f}",
+             *(["none", ""] if row["entries"] is None else [f"{row['entries']:,}", f"{row['weights_percent']:.2f}"])]
+            for row in result["room_at_7.86_area"]]
+    console.table(f"Mask entries that {AREA} % of the macros' area holds: values, packed addresses, gains and offsets "
+                  "(16 bits beside codes), multiply-adds that keep up; entries at random (RSA)",
+                  ["bits", "gains, offsets %", "entries", "% of weights"], rows)
 
 
 def _show_evidence(parts: Components) -> None:
