@@ -8,12 +8,13 @@ clip, or one code stands for several cells: what is lost is measured, never assu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from device_models.macro import MacroConfig
-from host_tools.integer.network import Analog, Codes, IntegerNetwork, Step, Thresholds
+from host_tools.integer.network import Analog, Codes, IntegerNetwork, Step, Thresholds, unfold
 
 SAMPLE = 250  # images that a range is chosen on
 
@@ -63,8 +64,6 @@ def choose(network: IntegerNetwork, macro: MacroConfig, images: npt.NDArray[np.u
 
 def loss(step: Analog, a: Codes, adc: WholeCells) -> float:
     """Root mean square of what the converters change in a layer's sums, in cells x codes."""
-    from host_tools.integer.network import unfold
-
     rows, _ = unfold(step, a)
     exact = rows @ step.weights.astype(np.int32)
     return float(np.sqrt(np.mean((adc.cells[step.name] * adc(step.name, rows, step.weights) - exact) ** 2.0)))
@@ -83,3 +82,21 @@ def matched(network: IntegerNetwork, adc: WholeCells) -> IntegerNetwork:
             step = Thresholds(step.name, (-((1 - 2 * t) // (2 * m))).astype(np.int32))
         steps.append(step)
     return network.with_steps(tuple(steps))
+
+
+def loss_report(
+    network: IntegerNetwork, adc: WholeCells, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """JSON types: per layer rows, columns, cells of an ADC code and rms error of the sums (exact inputs); accuracy in
+    per cent with exact sums and with this ADC, over `images`."""
+    layers = []
+    for step, a in network.inputs(images[:SAMPLE]):
+        if isinstance(step, Analog):
+            rows, columns = step.weights.shape
+            layers.append({"layer": step.name, "rows": rows, "columns": columns,
+                           "cells_per_code": adc.cells[step.name], "rms": loss(step, a, adc)})  # fmt: skip
+    exact, found = network.classes(images), matched(network, adc).classes(images, adc)
+    return {
+        "layers": layers, "images": len(images), "accuracy_exact": 100 * float(np.mean(exact == labels)),
+        "accuracy": 100 * float(np.mean(found == labels)),
+    }  # fmt: skip

@@ -56,13 +56,18 @@ def refuse(model: Any) -> None:
         raise HostError(f"{model.name}: an integer network does not carry: {named}")
 
 
+def ends_in_softmax(model: Any) -> bool:
+    """Whether a network gives probabilities and not logits."""
+    return _activation(model.layers[-1]) == "softmax"
+
+
 def _kind(layer: Any) -> str:
     return type(layer).__name__
 
 
 def _activation(layer: Any) -> str:
-    if _kind(layer) == "ReLU":
-        return "relu"
+    if _kind(layer) in ("ReLU", "Softmax"):
+        return _kind(layer).lower()
     function = getattr(layer, "activation", None)
     return "linear" if function is None else str(getattr(function, "__name__", type(function).__name__))
 
@@ -95,6 +100,8 @@ def _order(model: Any) -> dict[str, str]:
             sums, last = True, layer
         if kind in ("MaxPooling2D", "Flatten") and sums and not _rectifies(layer):
             wrong[layer.name] = "before the ReLU of its layer, expected after it"
+        if _activation(layer) == "softmax" and layer is not model.layers[-1]:
+            wrong[layer.name] = "softmax before the end"
         if _rectifies(layer):
             if not sums:
                 wrong[layer.name] = "a ReLU with no analog layer before it"
