@@ -117,7 +117,7 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
         f"{output}: {output.stat().st_size:,} bytes, {result['cells']:,} cells on {result['tiles']} tiles,"
         f" SRAM {result['sram']['percent']:.2f} % ({result['sram']['bytes']:,} bytes); ideal network: {reference.name}"
     )
-    given = f"--data {data}" if data_dir is None else f"--data-dir {data_dir}"
+    given = f"--data {data}" + ("" if data_dir is None else f" --data-dir {data_dir}")
     console.say(f"next: rram study {output} {given} --chips 5")
     console.emit_json({"file": str(output), **result}, json_file)
 

@@ -125,10 +125,11 @@ def one_line(answer: tuple[int, str, str], *texts: str) -> None:
     """Exit code 2, nothing on standard output, one line with all `texts` on standard error."""
     code, out, err = answer
     assert (code, out) == (2, "")
-    assert err.startswith("rram: ")
-    assert err.count("\n") == 1, err
+    *before, line = err.splitlines()
+    assert line.startswith("rram: ")
+    assert all(text.startswith("exporting: ") for text in before), err  # on a slow machine
     for text in texts:
-        assert text in err
+        assert text in line
 
 
 def test_mistakes_of_export_are_one_line(export: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +165,7 @@ def test_a_network_for_other_images_or_of_other_layers_is_one_line(export: Any, 
     save_model(networks.chain(L.BatchNormalization(name="norm"), L.Flatten(), L.Dense(10)), path, {})
     code, _, err = export(network=str(path))
     assert code == 2
-    assert "the board does not carry: norm (BatchNormalization)" in err.splitlines()[-1]
+    assert "the board does not carry: norm (BatchNormalization that does not follow" in err.splitlines()[-1]
     assert "Traceback" not in err
 
 

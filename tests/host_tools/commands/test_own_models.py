@@ -78,7 +78,8 @@ def test_an_onnx_network_is_imported_and_exported(run: Run, tmp_path: Path) -> N
         arguments = ("export", tmp_path / name, "--data-dir", folder, *bundle_of(tmp_path))
         code, _, err = run(*arguments)
         assert code == 0, err
-        assert err.splitlines()[-1] == f"next: rram study {tmp_path}/b.safetensors --data-dir {folder} --chips 5"
+        options = f"--data pictures --data-dir {folder} --chips 5"
+        assert err.splitlines()[-1] == f"next: rram study {tmp_path}/b.safetensors {options}"
         bundle = Bundle.open(tmp_path / "b.safetensors")
         assert bundle.provenance["data"] == "pictures"
         levels[name] = [layer.levels for layer in bundle.layers]

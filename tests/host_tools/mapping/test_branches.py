@@ -54,7 +54,7 @@ def test_branches_of_every_kind_answer_as_keras_does() -> None:
     b = L.Dropout(0.2)(L.Conv2D(3, (3, 2), padding="same", use_bias=False, name="b")(x))
     c = L.Add()([a, b, L.BatchNormalization(name="n")(L.Conv2D(3, 1, name="c")(a))])
     c = keras.ops.relu(c) + a
-    c = L.Conv2D(4, 2, strides=2, name="d")(L.ZeroPadding2D(((1, 0), (2, 1)))(c))
+    c = L.Conv2D(4, 3, strides=2, name="d")(L.ZeroPadding2D(((1, 0), (2, 1)))(c))
     c = L.AveragePooling2D((2, 1))(L.Activation("relu")(L.Activation("linear")(c)))
     side = L.Flatten()(L.MaxPooling2D(4)(a))
     wide = L.Dense(12, name="e")(L.Reshape((-1,))(c))
