@@ -29,6 +29,7 @@ COMMANDS = {
     "program": ("host_tools.commands.program", "Write cells with verify, and make the outcome a profile."),
     "endtoend": ("host_tools.commands.endtoend", "From device model over programming and training to accuracy."),
     "filament": ("host_tools.commands.filament", "Ask the physical model of a cell: loops, spread, pulses."),
+    "reproduce": ("host_tools.commands.reproduce", "Measure the claims of the four papers."),
     "demo": ("host_tools.commands.demo", "The whole way in one go, on an embedded data set."),
 }
 

@@ -48,8 +48,8 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
     seed: of the draws. exact_share: share of the draws in which the weights under `exact_mask` are taken as exact
     (correction values stand there on the board); the mask starts empty. quantizer: host_tools.layers.quantisers.
     gradient: "slope" (times the drawn cell's own) or plain "straight-through". learn_clip: w_clip is trained, too.
-    activation: by its Keras name. Variables of the training: `variation` scales the cells' deviations (1: as the
-    profile says).
+    activation: by its Keras name. Where `varied` is set, the variable `variation` scales the cells' deviations (1: as
+    the profile says).
     """
 
     columns_axes = 1  # how many of the kernel's last axes count its columns
@@ -72,6 +72,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
             raise HostError(f"gradient: {gradient!r} is unknown, expected 'slope' or 'straight-through'")
         self.profile, self.first_clip, self.draws = profile, float(w_clip), draws
         self.seed, self.exact_share, self.gradient, self.learn_clip = seed, exact_share, gradient, learn_clip
+        self.varied = False
         self.quantizer = quantiser(quantizer)
         self.activation = keras.activations.get(activation)
         self.table = pair_table(profile)
@@ -152,9 +153,12 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         # Draw and slope side by side: one look-up, which is most of a step's cost, fetches both.
         table = np.stack([self.table.draws.ravel(), self.table.slopes.ravel()], axis=1)
         looked_up = ops.take(ops.convert_to_tensor(table), row * PAIRS + picks, axis=0)
-        clean = self._values(row)
-        drawn = clean + self.variation * (looked_up[..., 0] - clean)
-        slope = 1.0 + self.variation * (looked_up[..., 1] - 1.0) if self.gradient == "slope" else ops.ones_like(drawn)
+        drawn, slope = looked_up[..., 0], looked_up[..., 1]
+        if self.varied:
+            clean = self._values(row)
+            drawn, slope = clean + self.variation * (drawn - clean), 1.0 + self.variation * (slope - 1.0)
+        if self.gradient == "straight-through":
+            slope = ops.ones_like(drawn)
         followed = share * slope
         error = ops.stop_gradient(drawn - followed)
         if self.exact_share > 0:

@@ -100,6 +100,7 @@ def make_student(
             mask = (masks or {}).get(layer.name)
             layer.exact_mask.assign(np.zeros(layer.kernel.shape) if mask is None else mask.astype(np.float32))
             layer.exact_share = recipe.exact_share if masks else 0.0
+            layer.varied = recipe.variation != 1 or recipe.ramp > 0
     return student
 
 

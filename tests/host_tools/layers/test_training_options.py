@@ -51,6 +51,7 @@ def test_variation_scales_the_deviation_of_the_cells() -> None:
     spread = {}
     for variation in (0.0, 0.5, 1.0, 2.0):
         layer = dense(0.5, profile=charan(), seed=3)
+        layer.varied = True
         layer.variation.assign(variation)
         y = layer(ONE, training=True).numpy()
         spread[variation] = y.std()
