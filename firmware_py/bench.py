@@ -53,7 +53,10 @@ def bench(path: str | Path, engine: EngineName = "auto", seed: int = 0, rounds: 
     runs: dict[str, Callable[[int], object]] = {"predict": lambda i: chip.predict_one(images[i % len(images)])}
     if ideal:
         runs["litert"] = lambda i: ideal[i % len(images)]()
-    runs["learn"] = lambda i: chip.learn_one(images[i % len(images)], i % len(bundle.classes))
+    if bundle.nodes[-1].integer:
+        notes.append("learn_us, ratio_learn: an integer network does not learn on the board")
+    else:
+        runs["learn"] = lambda i: chip.learn_one(images[i % len(images)], i % len(bundle.classes))
     took = _in_turns(runs, rounds, seconds)
     arena = getattr(chip.engine, "arena_bytes", None)
     if arena is None:

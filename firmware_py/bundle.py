@@ -16,6 +16,7 @@ from firmware_py.container import read_container
 from firmware_py.draws import NODES
 from firmware_py.errors import RramError
 from firmware_py.graph import Node, parse_graph
+from firmware_py.integer import IntegerStep, read_step
 from firmware_py.sram import LayerSram, parse_sram
 
 VERSION = "1"
@@ -112,6 +113,7 @@ class Bundle:
     golden_logits: npt.NDArray[np.float32]
     calibration_x: npt.NDArray[np.uint8]
     ideal_tflite: npt.NDArray[np.uint8]
+    integer: dict[str, IntegerStep] = field(default_factory=dict)  # by name of a thresholds or rename node
 
     @staticmethod
     def open(path: str | Path) -> Bundle:
@@ -129,6 +131,13 @@ def digest_of(metadata: dict[str, str], tensors: dict[str, tuple[str, npt.NDArra
         h.update(f"{name}\0{code}\0{json.dumps(list(array.shape))}\0".encode())
         h.update(np.ascontiguousarray(array).data)
     return h.hexdigest()
+
+
+def uncorrected(n: int) -> dict[str, Any]:
+    """What stands for the correction of a layer of n columns that has none."""
+    none = {"mask_rows": np.uint16, "mask_value": np.float32, "mask_lr_exp": np.int8}
+    columns = {"gain": np.ones(n, np.float32), "offset": np.zeros(n, np.float32), "y_std": np.ones(n, np.float32)}
+    return columns | {key: np.zeros(0, kind) for key, kind in none.items()} | {"mask_indptr": np.zeros(n + 1, np.int32)}
 
 
 class _Reader:
@@ -166,6 +175,7 @@ class _Reader:
             golden_logits=logits,
             calibration_x=self.tensor("calibration.x", "U8", (None, *shape)),
             ideal_tflite=self.tensor("ideal.tflite", "U8", (None,)),
+            integer={n.name: read_step(n, self.tensor, self.fail) for n in nodes if n.op in ("thresholds", "rename")},
         )
 
     def _head(self) -> None:
@@ -272,6 +282,9 @@ class _Reader:
         level = self.tensor(f"{name}.levels", "U8", (2, k, n))
         if level.max(initial=0) >= levels:
             raise self.fail(f"{name}.levels: level {level.max()} given, the profile has 0..{levels - 1}")
+        if node.integer:
+            w_step, dac_lsb, adc_lsb = scales
+            return AnalogLayer(node, level, w_step, dac_lsb, adc_lsb, **uncorrected(n))
         indptr, rows = self._mask(name, k, n)
         return AnalogLayer(
             node=node,

@@ -14,12 +14,14 @@ from firmware_py.cells import Effects, LayerCells
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
+from firmware_py.integer import Thresholds, refuse_integer
 from firmware_py.learn import step_scales
 
 F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
 
-_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5}  # enum rram_op
+# enum rram_op
+_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7}
 _OPTIMIZERS = {"sgd": 0, "rms": 1}
 
 
@@ -134,8 +136,8 @@ class CEngine:
             compute(self._net, images, n, read, self._view(self._floats, out))
         return out
 
-    def raw(self, layer: int, a: F32, read: int) -> npt.NDArray[np.int32]:
-        """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape]."""
+    def raw(self, layer: int, a: npt.NDArray[Any], read: int) -> npt.NDArray[np.int32]:
+        """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape], codes where it takes codes."""
         spec = self.bundle.layers[layer]
         inputs = _plain(a, np.dtype(np.float32))
         if inputs.shape[1:] != spec.node.in_shape:
@@ -149,6 +151,7 @@ class CEngine:
     def learn(self, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
         """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
         classes = len(self.bundle.classes)
+        refuse_integer(self.bundle.nodes, "learn")
         if x.shape != self.bundle.input_shape or not 0 <= label < classes:
             raise RramError(f"learn: image of shape {list(x.shape)} with label {label}, expected "
                             f"{list(self.bundle.input_shape)} and a label from 0 to {classes - 1}")  # fmt: skip
@@ -211,6 +214,12 @@ class CEngine:
         target.kh, target.kw = node.kernel
         target.sh, target.sw = node.stride
         target.pad_top, target.pad_left = node.pad
+        target.integer, target.most = node.integer, node.most
+        step = self.bundle.integer.get(node.name)
+        if isinstance(step, Thresholds):
+            target.thresholds = self._pin(step.values, "int32_t[]")
+        elif step is not None:
+            target.row, target.sign = self._pin(step.row, "uint16_t[]"), self._pin(step.sign, "int8_t[]")
         if node.layer >= 0:
             self._analog(target, self.bundle.layers[node.layer], self.correction.layers[node.layer])
 

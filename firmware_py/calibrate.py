@@ -23,6 +23,7 @@ from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.correction import LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import digital
+from firmware_py.integer import refuse_integer
 from firmware_py.low_rank import fit_low_rank
 from firmware_py.numpy_engine import LayerTrace, correct, dac, ideal_activations, mask_matrix
 from firmware_py.walk import run
@@ -66,6 +67,7 @@ def calibrate(
     """
     if kind not in KINDS:
         raise RramError(f"calibrate: {kind!r} given, expected one of {', '.join(KINDS)}")
+    refuse_integer(bundle.nodes, "calibrate")
     targets = ideal_activations(bundle, x)
     reports: list[LayerReport] = []
 

@@ -13,6 +13,7 @@ from firmware_py.calibrate import CalibrationReport, calibrate
 from firmware_py.cells import Effects, LayerCells
 from firmware_py.correction import AdaptConfig, Correction, SramCount, count_sram, initial_correction
 from firmware_py.errors import RramError
+from firmware_py.integer import refuse_integer
 from firmware_py.numpy_engine import NumpyEngine
 from firmware_py.state import StateHeader, StateInfo, load_state, save_state
 
@@ -91,6 +92,7 @@ class Chip:
         classes = len(self.bundle.classes)
         if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
+        refuse_integer(self.bundle.nodes, "learn")
         if any(layer.sram.rank for layer in self.bundle.layers):
             raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
         image = self._images(_array(x)[None])[0]

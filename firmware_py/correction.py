@@ -75,6 +75,8 @@ class Correction:
         """All that must be saved, by name: '<layer>.gain', ..., 'counters' (int64: step, read)."""
         out: dict[str, np.ndarray[Any, Any]] = {}
         for spec, layer in zip(bundle.layers, self.layers, strict=True):
+            if spec.node.integer:
+                continue
             for key in ("gain", "offset", "value", "ms", *(("a", "b") if spec.sram.rank else ())):
                 out[f"{spec.name}.{key}"] = getattr(layer, key)
         out["counters"] = np.array([self.step, self.read], np.int64)
@@ -129,9 +131,10 @@ def count_sram(bundle: Bundle, learning: bool = True) -> SramCount:
     (firmware_py.sram), but float32 numbers while `learning` is on, which works on these. The optimiser's state (float64
     RMS per group, two counters) is counted only with `learning`.
     """
-    specs = bundle.layers
+    specs = [spec for spec in bundle.layers if not spec.node.integer]  # those that have a correction
     entries = [int(spec.mask_rows.size) for spec in specs]
-    values, columns, weights = sum(entries), sum(spec.n for spec in specs), sum(spec.k * spec.n for spec in specs)
+    values, columns = sum(entries), sum(spec.n for spec in specs)
+    weights = sum(spec.k * spec.n for spec in bundle.layers)
     low_rank = sum(spec.sram.rank * (spec.k + spec.n) for spec in specs)
     parts = {"values": 4 * values, "indices": 2 * values + 4 * (columns + len(specs)), "gains": 4 * columns,
              "offsets": 4 * columns}  # fmt: skip

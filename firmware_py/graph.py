@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.errors import RramError
+from firmware_py.integer import Kind, follow
 from firmware_py.nodes import PARSERS, Node, Op, Shape, expect
 
 __all__ = ["PARSERS", "Node", "Op", "digital", "im2col", "parse_graph", "windows"]
@@ -21,17 +23,27 @@ MOST_SOURCES = 64  # of one add
 def parse_graph(document: Any, input_shape: Shape, fail: Callable[[str], Exception]) -> tuple[Node, ...]:
     """Nodes of a graph document; `fail(text)` makes the error for a wrong key ('graph: nodes[3].kernel: ...')."""
     nodes: list[Node] = []
+    kinds = [Kind()]  # of the network's input, then of every output
     items = document.get("nodes") if isinstance(document, dict) else None
     if not isinstance(items, list) or not 1 <= len(items) <= 1000:
         raise fail("graph: nodes: expected a list of 1 to 1000 nodes")
     for i, item in enumerate(items):
-        nodes.append(_node(item, i, [input_shape, *(node.out_shape for node in nodes)], _analog(nodes), fail))
+        node = _node(item, i, [input_shape, *(node.out_shape for node in nodes)], _analog(nodes), fail)
+        try:
+            for source in node.sources:
+                node, kind = follow(node, kinds[source + 1])
+        except ValueError as error:
+            raise fail(f"graph: nodes[{i}] ({node.op}): {error}") from None
+        nodes.append(node)
+        kinds.append(kind)
     if nodes[-1].layer < 0 or len(nodes[-1].out_shape) != 1:
         given = f"{nodes[-1].op} with output {list(nodes[-1].out_shape)}"
         raise fail(f"graph: the last node is {given}, expected a dense layer giving logits")
-    names = [node.name for node in nodes if node.layer >= 0]
-    if len(set(names)) != len(names) or len(names) > 255:
-        raise fail(f"graph: {len(names)} analog layers {shorten(names)}: expected at most 255 with different names")
+    names, layers = [node.name for node in nodes if node.name], _analog(nodes)
+    if len(set(names)) != len(names) or layers > 255:
+        raise fail(f"graph: {layers} analog layers {shorten(names)}: expected at most 255 with different names")
+    if len({node.integer for node in nodes if node.layer >= 0}) > 1:
+        raise fail("graph: integer: true in some analog layers only, expected it in all or none")
     unused = set(range(len(nodes) - 1)).difference(*(node.sources for node in nodes))
     if unused:
         i = min(unused)
@@ -104,6 +116,8 @@ def digital(x: F32, node: Node) -> F32:
         return x.reshape(len(x), -1)
     if node.op == "add":
         return x
+    if node.op in ("thresholds", "rename"):
+        raise RramError(f"graph: {node.op}: only a chip carries integer networks")
     view = windows(x, node)
     if node.op == "maxpool2d":
         pooled: F32 = view.max(axis=(3, 4))

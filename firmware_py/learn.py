@@ -15,6 +15,7 @@ import numpy.typing as npt
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
 from firmware_py.graph import Node, mean_factor, windows
+from firmware_py.integer import refuse_integer
 from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Gradients:
 
 def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
     """Forward, backward, update in place; x [*input_shape]; returns the logits [classes] before the update."""
+    refuse_integer(engine.bundle.nodes, "learn")
     nodes, updates = engine.bundle.nodes, []
     kept: list[tuple[F32, F32, LayerTrace | None]] = []  # input, output and trace of each node
 

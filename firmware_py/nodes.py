@@ -8,7 +8,7 @@ from math import prod
 from reprlib import repr as shorten  # what a file says may be megabytes long
 from typing import Any, Literal
 
-Op = Literal["conv2d", "dense", "relu", "maxpool2d", "avgpool2d", "add", "flatten"]
+Op = Literal["conv2d", "dense", "relu", "maxpool2d", "avgpool2d", "add", "flatten", "thresholds", "rename"]
 Shape = tuple[int, ...]
 
 
@@ -16,7 +16,9 @@ Shape = tuple[int, ...]
 class Node:
     """One step. Shapes without batch; `layer` counts analog layers from 0, -1 for digital operators.
 
-    sources: the earlier nodes whose outputs it takes, -1 the network's input; several only for `add`.
+    sources: the earlier nodes whose outputs it takes, -1 the network's input; several only for `add`. In an integer
+    network (firmware_py.integer): `integer` analog layers give sums of ADC codes, `coded` ones take codes as they are;
+    `most`: the highest code that `thresholds` gives or `rename` takes.
     """
 
     op: Op
@@ -29,6 +31,9 @@ class Node:
     pad: tuple[int, int] = (0, 0)  # rows above, columns to the left; the rest follows from the output's shape
     signed: bool = False
     sources: tuple[int, ...] = (-1,)
+    integer: bool = False
+    coded: bool = False
+    most: int = 0
 
     @property
     def positions(self) -> int:
@@ -54,12 +59,19 @@ def _pair(item: dict[str, Any], key: str) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _common(item: dict[str, Any]) -> dict[str, Any]:
-    name, signed = item["name"], item.get("signed", False)
+def _name(item: dict[str, Any]) -> str:
+    name = item["name"]
     short = isinstance(name, str) and 0 < len(name) <= 64 and name.isprintable()
     expect(short, f"name {shorten(name)} is not 1 to 64 printable characters")
-    expect(isinstance(signed, bool), f"signed {shorten(signed)} is not true or false")
-    return {"name": name, "signed": signed}
+    return str(name)
+
+
+def _common(item: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": _name(item)}
+    for key in ("signed", "integer"):
+        found[key] = item.get(key, False)
+        expect(isinstance(found[key], bool), f"{key} {shorten(found[key])} is not true or false")
+    return found
 
 
 def _channels(item: dict[str, Any]) -> int:
@@ -127,6 +139,19 @@ def _flatten(item: dict[str, Any], shape: Shape, layer: int) -> Node:
     return Node("flatten", shape, (prod(shape),))
 
 
+def _thresholds(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+    levels = item["levels"]
+    expect(type(levels) is int and 2 <= levels <= 256, f"levels {shorten(levels)} is not a whole number from 2 to 256")
+    return Node("thresholds", shape, shape, name=_name(item), most=levels - 1)
+
+
+def _rename(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+    expect(len(shape) == 1, "a rename needs a flat input")
+    rows = _channels(item)
+    expect(item["out"] == [rows], f"out {shorten(item['out'])} given, expected one number")
+    return Node("rename", shape, (rows,), name=_name(item))
+
+
 # (document, shape of the input, number of the next analog layer) -> node; KeyError, TypeError or ValueError
 PARSERS: dict[str, Callable[[dict[str, Any], Shape, int], Node]] = {
     "conv2d": _conv2d,
@@ -136,4 +161,6 @@ PARSERS: dict[str, Callable[[dict[str, Any], Shape, int], Node]] = {
     "avgpool2d": _pool2d("avgpool2d"),
     "add": _same_shape("add"),
     "flatten": _flatten,
+    "thresholds": _thresholds,
+    "rename": _rename,
 }

@@ -17,6 +17,7 @@ from firmware_py.walk import run
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]
 CHUNK = 64  # images computed together; bounds the memory of im2col
 
 
@@ -42,8 +43,8 @@ class NumpyEngine:
         parts = [self._chunk(x[i : i + CHUNK], read + i) for i in range(0, len(x), CHUNK)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.bundle.classes)), np.float32)
 
-    def raw(self, layer: int, a: F32, read: int) -> npt.NDArray[np.int32]:
-        """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape]."""
+    def raw(self, layer: int, a: Numbers, read: int) -> npt.NDArray[np.int32]:
+        """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape], codes where it takes codes."""
         parts = [self.trace(layer, a[i : i + CHUNK], read + i).s for i in range(0, len(a), CHUNK)]
         return np.concatenate(parts)
 
@@ -55,17 +56,22 @@ class NumpyEngine:
 
     def _chunk(self, x: F32, read: int) -> F32:
         nodes = self.bundle.nodes
-        return run(nodes, x.astype(np.float32), lambda i, a: self.forward(nodes[i], a, read)[0])
+        return run(nodes, x.astype(np.float32), lambda i, a: self.forward(nodes[i], a, read)[0]).astype(np.float32)
 
-    def forward(self, node: Node, a: F32, read: int) -> tuple[F32, LayerTrace | None]:
-        """One node on a batch: a [n, *in_shape] -> [n, *out_shape], with the trace of an analog layer."""
+    def forward(self, node: Node, a: Numbers, read: int) -> tuple[Numbers, LayerTrace | None]:
+        """One node on a batch: a [n, *in_shape] -> [n, *out_shape], with the trace of an analog layer.
+
+        float32; in an integer network int32, behind the first layer.
+        """
         if node.layer < 0:
-            return digital(a, node), None
+            return digital_step(self.bundle, a, node), None
         trace = self.trace(node.layer, a, read)
+        if node.integer:
+            return trace.s.reshape(len(a), *node.out_shape), trace
         y = correct(self.bundle.layers[node.layer], self.correction.layers[node.layer], trace)
         return y.reshape(len(a), *node.out_shape), trace
 
-    def trace(self, index: int, a: F32, read: int) -> LayerTrace:
+    def trace(self, index: int, a: Numbers, read: int) -> LayerTrace:
         """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
         layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows_active
         codes = dac(layer, self.bundle.macro.dac_bits, a)
@@ -95,8 +101,16 @@ class NumpyEngine:
         return out
 
 
-def dac(layer: AnalogLayer, bits: int, a: F32) -> F64:
-    """DAC codes [n, P, K] of inputs a [n, *in_shape]; padding gives code 0."""
+def digital_step(bundle: Bundle, a: Numbers, node: Node) -> Numbers:
+    """A digital operator on a batch, those of integer networks with their tables."""
+    step = bundle.integer.get(node.name)
+    return digital(a, node) if step is None else step.apply(a, node)
+
+
+def dac(layer: AnalogLayer, bits: int, a: Numbers) -> F64:
+    """DAC codes [n, P, K] of inputs a [n, *in_shape] (codes stay as they are); padding gives code 0."""
+    if layer.node.coded:
+        return im2col(a, layer.node).astype(np.float64)
     low, high = (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if layer.node.signed else (0, 2**bits - 1)
     codes = np.clip(np.rint(a / layer.dac_lsb), low, high)
     return im2col(codes, layer.node).astype(np.float64)
@@ -125,14 +139,22 @@ def low_rank(layer: AnalogLayer, correction: LayerCorrection, codes: F64) -> F32
 
 
 def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
-    """Outputs y* [n, *out_shape] float32 of each analog layer with every effect off: levels' targets, no converters."""
+    """Outputs y* [n, *out_shape] float32 of each analog layer with every effect off: levels' targets, no converters.
+
+    Of integer networks: the codes as they are, the sums rounded to ADC codes once, and not clipped.
+    """
     out: list[F32] = []
 
-    def compute(i: int, a: F32) -> F32:
+    def compute(i: int, a: Numbers) -> Numbers:
         node = bundle.nodes[i]
         if node.layer < 0:
-            return digital(a, node)
+            return digital_step(bundle, a, node)
         layer = bundle.layers[node.layer]
+        if node.integer:
+            plus, minus = bundle.tables.target[layer.levels].astype(np.float64)
+            s = np.rint(dac(layer, bundle.macro.dac_bits, a) @ (plus - minus) / float(layer.adc_lsb))
+            out.append(s.astype(np.float32).reshape(len(x), *node.out_shape))
+            return out[-1]
         columns = im2col(a, node)
         y = columns @ ideal_weights(bundle, layer) * layer.gain + layer.offset + columns @ mask_matrix(layer)
         out.append(y.astype(np.float32).reshape(len(x), *node.out_shape))

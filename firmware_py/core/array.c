@@ -41,12 +41,14 @@ size_t sums_scratch_size(const layer *l) {
     return sums_memory(l, NULL, &m);
 }
 
-/* x [in] to codes, zero around them. temporary: room for the input. */
-static void convert_inputs(const kernels *kern, layer *l, const float *x, int16_t *temporary) {
+/* x [in], or codes [in], to codes with zeros around them. temporary: room for the input. */
+static void convert_inputs(const kernels *kern, layer *l, const float *x, const int32_t *codes, int16_t *temporary) {
     const rram_node *d = &l->d;
     const size_t row = (size_t)d->in_w * d->in_c;
     const int padded = d->in_h != l->pad_h || d->in_w != l->pad_w;
-    kern->dac(x, d->in_h * row, d->dac_lsb, (float)l->lo, (float)l->hi, padded ? temporary : l->code);
+    int16_t *code = padded ? temporary : l->code;
+    for (size_t i = 0; codes && i < d->in_h * row; i++) code[i] = (int16_t)codes[i];
+    if (!codes) kern->dac(x, d->in_h * row, l->coded ? 1.0f : d->dac_lsb, (float)l->lo, (float)l->hi, code);
     if (!padded) return;
     int16_t *to = l->code + d->pad_top * l->pitch + d->pad_left * d->in_c;
     for (uint32_t y = 0; y < d->in_h; y++) memcpy(to + y * l->pitch, temporary + y * row, row * sizeof *to);
@@ -132,14 +134,14 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
     }
 }
 
-/* DAC, tiles with read noise, ADC, sum over tiles: x [in] -> l->s, and the codes stay in l->code. */
-void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read) {
+/* DAC, tiles with read noise, ADC, sum over tiles: x [in] or codes [in] -> l->s, and the codes stay in l->code. */
+void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read) {
     const kernels *kern = net->kern;
     const stream st = make_stream(net->key, RRAM_READ, l->index, read);
     const size_t n = l->n;
     sums_scratch m;
     sums_memory(l, net->scratch, &m);
-    convert_inputs(kern, l, x, m.x2);
+    convert_inputs(kern, l, x, codes, m.x2);
     if (net->read_noise) kern->square(l->code, (size_t)l->pad_h * l->pitch, m.x2);
     find_live(l, m.columns);
     memset(l->s, 0, (size_t)l->p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t)));

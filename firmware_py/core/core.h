@@ -25,6 +25,7 @@ typedef struct layer {
     int32_t lo, hi;               /* DAC codes */
     int wide;                     /* sums need int32, not int16 */
     int inner;                    /* an analog layer lies before it: errors go on from here */
+    int coded;                    /* inputs are codes (int32), not activations */
     int masked, plane_needed;     /* the correction has values; they meet more than one position */
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
@@ -40,12 +41,13 @@ typedef struct layer {
 
 /* A node with what learning keeps of it. */
 typedef struct step {
-    rram_node d;
+    const rram_node *d;
     layer *analog; /* NULL: digital */
     size_t in_size, out_size;
     float *y;           /* its output; in the backward pass dLoss/doutput */
     void *spare;        /* memory for outputs that no output needs while this node is computed, forward or backward */
     size_t room;        /* bytes of it */
+    int integers;       /* its output is int32 */
     int learns;         /* an analog layer is or lies before it: errors come here */
     int reached;        /* in the backward pass: an error has come */
     uint16_t *positive; /* relu: one bit for each output, set where it is positive */
@@ -108,7 +110,7 @@ size_t cells_scratch(const layer *l);
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc);
 
 /* plan.c */
-int plan_layer(layer *l, const rram_node *node, uint32_t index);
+int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded);
 void place_layer(layer *l, bump *b);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
@@ -119,6 +121,7 @@ static inline int32_t source_of(const rram_node *d, uint32_t i, uint32_t k) {
     return d->from_count ? d->from[k] : (int32_t)i - 1;
 }
 int check_graph(const rram_desc *desc);
+int gives_integers(const rram_node *nodes, int32_t i);
 void plan_buffers(const rram_desc *desc, buffers *plan);
 size_t free_gap(const buffers *plan, uint32_t values, uint32_t i, size_t *start);
 
@@ -130,16 +133,21 @@ void add_to(const float *from, size_t count, float *to);
 void max_pool_backward(const step *s, const float *delta, float *dx);
 void mean_pool_backward(const step *s, const float *delta, float *dx);
 
+/* integer.c */
+void integer_step(const step *s, const int32_t *x, int32_t *y);
+void integer_sums(const layer *l, int32_t *y);
+
 /* array.c, correct.c */
 size_t sums_scratch_size(const layer *l);
 size_t outputs_scratch_size(const layer *l);
-void analog_sums(rram_net *net, layer *l, const float *x, uint64_t read);
+void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
 void repeat_columns(const float *from, size_t n, float *to);
 
 /* net.c, learn.c */
 const kernels *kernels_of(int variant);
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep);
+void store_logits(const rram_net *net, const float *y, float *logits);
 size_t learn_scratch(const layer *l, size_t room);
 
 #endif

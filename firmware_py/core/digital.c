@@ -5,7 +5,7 @@
 
 /* Which of each window is the first maximum, by what the pool gave. */
 void keep_maxima(const step *s, const float *x, const float *y) {
-    const rram_node *d = &s->d;
+    const rram_node *d = s->d;
     const size_t c = d->in_c, pitch = (size_t)d->in_w * c, kh = d->kh, kw = d->kw, columns = d->out_w;
     uint16_t *place = s->place;
     for (size_t oy = 0; oy < d->out_h; oy++)
@@ -46,7 +46,7 @@ void add_to(const float *from, size_t count, float *to) {
 
 /* dLoss/dinput of a max pool: each output's error goes to the first maximum of its window. */
 void max_pool_backward(const step *s, const float *delta, float *dx) {
-    const rram_node *d = &s->d;
+    const rram_node *d = s->d;
     memset(dx, 0, s->in_size * sizeof *dx);
     const size_t c = d->in_c, pitch = (size_t)d->in_w * c, kw = d->kw, columns = d->out_w;
     const uint16_t *place = s->place;
@@ -59,7 +59,7 @@ void max_pool_backward(const step *s, const float *delta, float *dx) {
 
 /* dLoss/dinput of a mean: each of the window gets the same share of the output's error. */
 void mean_pool_backward(const step *s, const float *delta, float *dx) {
-    const rram_node *d = &s->d;
+    const rram_node *d = s->d;
     memset(dx, 0, s->in_size * sizeof *dx);
     const size_t c = d->in_c, pitch = (size_t)d->in_w * c, kw = d->kw, windows = (size_t)d->kh * kw;
     const float factor = mean_factor(d);

@@ -18,12 +18,46 @@ static int check_node(const rram_node *d) {
     if (!volume(d->in_h, d->in_w, d->in_c, &in) || !volume(d->out_h, d->out_w, d->out_c, &out)) return 0;
     if ((d->op == RRAM_ADD) != (d->from_count > 1)) return 0;
     if (d->op == RRAM_RELU || d->op == RRAM_ADD) return in == out;
+    if (d->op == RRAM_THRESHOLDS) return in == out && d->thresholds && d->most >= 1 && d->most <= 255;
+    if (d->op == RRAM_RENAME) {
+        if (!d->row || !d->sign || in > 65535) return 0;
+        for (size_t k = 0; k < in; k++)
+            if (d->row[k] >= out) return 0;
+        return 1;
+    }
     if (d->kh < 1 || d->kw < 1 || d->sh < 1 || d->sw < 1 || d->kh > 4096 || d->kw > 4096 || d->sh > 4096 ||
         d->sw > 4096)
         return 0;
     if (d->op == RRAM_ANALOG) return d->pad_top < d->kh && d->pad_left < d->kw;
     return (d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && d->in_c == d->out_c && d->kh * d->kw <= 65535 &&
            (d->out_h - 1) * d->sh + d->kh <= d->in_h && (d->out_w - 1) * d->sw + d->kw <= d->in_w;
+}
+
+/* What gave the numbers that node i passes on: pools change nothing of their kind. */
+static int32_t origin(const rram_node *nodes, int32_t i) {
+    while (i >= 0 && nodes[i].op == RRAM_MAXPOOL) i = source_of(nodes + i, (uint32_t)i, 0);
+    return i;
+}
+
+/* Whether the output of node i (-1: the network's input) is int32. */
+int gives_integers(const rram_node *nodes, int32_t i) {
+    i = origin(nodes, i);
+    return i >= 0 && (nodes[i].op == RRAM_THRESHOLDS || nodes[i].op == RRAM_RENAME || nodes[i].integer);
+}
+
+/* Whether node i can take what its input holds: numbers, sums of ADC codes, codes, or codes of renamed rows. */
+static int check_kind(const rram_node *nodes, uint32_t i) {
+    const rram_node *d = nodes + i;
+    const int32_t from = origin(nodes, source_of(d, i, 0));
+    const uint32_t op = from < 0 ? 0 : nodes[from].op;
+    if (d->integer && d->op != RRAM_ANALOG) return 0;
+    if (d->op == RRAM_THRESHOLDS) return op == RRAM_ANALOG && nodes[from].integer;
+    if (d->op == RRAM_RENAME) return op == RRAM_THRESHOLDS;
+    if (d->op == RRAM_MAXPOOL) return op != RRAM_RENAME;
+    if (d->integer) return op != RRAM_ANALOG || !nodes[from].integer;
+    for (uint32_t k = 0; k < source_count(d); k++)
+        if (gives_integers(nodes, source_of(d, i, k))) return 0;
+    return 1;
 }
 
 /* 0: impossible. */
@@ -39,6 +73,7 @@ int check_graph(const rram_desc *desc) {
             const int32_t source = source_of(d, i, k);
             if (source < -1 || source >= (int32_t)i || in != (source < 0 ? input : outputs_of(nodes + source))) return 0;
         }
+        if (!check_kind(nodes, i)) return 0;
     }
     return 1;
 }
@@ -46,7 +81,7 @@ int check_graph(const rram_desc *desc) {
 /* The value whose memory node i may write its output over: taken here for the last time, and only once; -1: none. A sum
  * is formed of the first two, then the others are added. */
 static int32_t taken_over(const rram_node *d, uint32_t i, const buffers *plan) {
-    if (d->op != RRAM_RELU && d->op != RRAM_ADD) return -1;
+    if (d->op != RRAM_RELU && d->op != RRAM_ADD && d->op != RRAM_THRESHOLDS) return -1;
     for (uint32_t k = 0; k < source_count(d) && k < 2; k++) {
         const int32_t source = source_of(d, i, k);
         uint32_t times = 0;

@@ -96,9 +96,9 @@ static void give(step *to, const float *delta) {
 /* A digital node with one input: its error to that of `to`. */
 static void digital_backward(const rram_net *net, const step *s, step *to) {
     void (*const pool)(const step *, const float *, float *) =
-        s->d.op == RRAM_MAXPOOL ? max_pool_backward : s->d.op == RRAM_AVGPOOL ? mean_pool_backward : NULL;
+        s->d->op == RRAM_MAXPOOL ? max_pool_backward : s->d->op == RRAM_AVGPOOL ? mean_pool_backward : NULL;
     float *dx = s->y; /* of a relu: in place */
-    if (s->d.op == RRAM_RELU) net->kern->keep(s->y, s->out_size, s->positive);
+    if (s->d->op == RRAM_RELU) net->kern->keep(s->y, s->out_size, s->positive);
     if (pool) {
         const int fits = s->room >= (s->in_size + LANES_MAX) * sizeof *dx;
         dx = !to->reached ? to->y : fits ? s->spare : net->scratch;
@@ -109,20 +109,20 @@ static void digital_backward(const rram_net *net, const step *s, step *to) {
 
 void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits) {
     step *last = net->steps + net->step_count - 1;
-    const float *out = forward(net, x, read, 1);
-    memcpy(logits, out, last->out_size * sizeof *logits);
+    store_logits(net, forward(net, x, read, 1), logits);
+    if (!last->learns) return; /* integers: no correction */
     softmax_error(last->y, last->out_size, label);
     last->reached = 1;
     for (uint32_t i = net->step_count; i-- > 0;) {
         step *s = net->steps + i;
         if (!s->reached) continue;
         s->reached = 0;
-        for (uint32_t k = 0; k < source_count(&s->d); k++) {
-            const int32_t source = source_of(&s->d, i, k);
+        for (uint32_t k = 0; k < source_count(s->d); k++) {
+            const int32_t source = source_of(s->d, i, k);
             step *to = source >= 0 && net->steps[source].learns ? net->steps + source : NULL;
             if (s->analog) {
                 if (learn_layer(net, s, adapt, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
-            } else if (to && s->d.op == RRAM_ADD) {
+            } else if (to && s->d->op == RRAM_ADD) {
                 give(to, s->y);
             } else if (to) {
                 digital_backward(net, s, to);

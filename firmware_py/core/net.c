@@ -45,7 +45,8 @@ static size_t scratch_size(const rram_node *d, const layer *l, size_t room, int 
     if ((d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && shared)
         most = ((size_t)d->in_h * d->in_w * d->in_c + LANES_MAX) * sizeof(float);
     if (d->op != RRAM_ANALOG) return most <= room ? 0 : most;
-    const size_t needs[4] = {cells_scratch(l), sums_scratch_size(l), outputs_scratch_size(l), learn_scratch(l, room)};
+    const size_t needs[4] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
+                             d->integer ? 0 : learn_scratch(l, room)};
     for (int k = 0; k < 4; k++) most = needs[k] > most ? needs[k] : most;
     return most;
 }
@@ -77,19 +78,22 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
             inner |= source >= 0 && learns[source];
             net->keep_input |= source < 0 && d->op != RRAM_ANALOG;
         }
-        learns[i] = inner || d->op == RRAM_ANALOG;
-        step s = {.d = *d, .learns = learns[i]};
+        learns[i] = inner || (d->op == RRAM_ANALOG && !d->integer);
+        step s = {.integers = gives_integers(desc->nodes, (int32_t)i), .learns = learns[i]};
         s.in_size = (size_t)d->in_h * d->in_w * d->in_c, s.out_size = (size_t)d->out_h * d->out_w * d->out_c;
         s.room = free_gap(&plan, desc->node_count + 1, i, &start) * sizeof *region;
         if (d->op == RRAM_ANALOG) {
-            if (!plan_layer(&l, d, index)) return 0;
+            if (!plan_layer(&l, d, index, gives_integers(desc->nodes, source_of(d, i, 0)))) return 0;
             l.inner = inner;
             place_layer(&l, &b);
-            if (base) net->layers[index] = l, s.analog = net->layers + index;
+            if (base) net->layers[index] = l, s.analog = net->layers + index, s.d = &s.analog->d;
             index++;
+        } else {
+            rram_node *copy = take(&b, 1, sizeof *copy);
+            if (base) *copy = *d, s.d = copy;
         }
-        s.positive = take(&b, d->op == RRAM_RELU ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
-        s.place = take(&b, d->op == RRAM_MAXPOOL ? s.out_size : 0, sizeof *s.place);
+        s.positive = take(&b, d->op == RRAM_RELU && inner ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
+        s.place = take(&b, d->op == RRAM_MAXPOOL && inner ? s.out_size : 0, sizeof *s.place);
         const size_t need = scratch_size(d, &l, s.room, plan.until[source_of(d, i, 0) + 1] > i);
         scratch = need > scratch ? need : scratch;
         if (base) s.y = region + plan.start[i + 1], s.spare = region + start, net->steps[i] = s;
@@ -128,8 +132,8 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
 static void sum_inputs(const rram_net *net, uint32_t i, const float *input, float *y) {
     const step *s = net->steps + i;
     const float *x[2];
-    for (uint32_t k = 0; k < s->d.from_count; k++) {
-        const int32_t source = source_of(&s->d, i, k);
+    for (uint32_t k = 0; k < s->d->from_count; k++) {
+        const int32_t source = source_of(s->d, i, k);
         const float *from = source < 0 ? input : net->steps[source].y;
         if (k < 2)
             x[k] = from;
@@ -149,30 +153,41 @@ const float *forward(rram_net *net, const float *input, uint64_t read, int keep)
     }
     for (uint32_t i = 0; i < net->step_count; i++) {
         const step *s = net->steps + i;
-        const int32_t source = source_of(&s->d, i, 0);
+        const int32_t source = source_of(s->d, i, 0);
         const float *x = source < 0 ? input : net->steps[source].y;
-        if (s->analog) {
-            analog_sums(net, s->analog, x, read);
+        if (s->analog && s->d->integer) {
+            analog_sums(net, s->analog, x, s->analog->coded ? (const int32_t *)(const void *)x : NULL, read);
+            integer_sums(s->analog, (int32_t *)(void *)s->y);
+        } else if (s->integers) {
+            integer_step(s, (const int32_t *)(const void *)x, (int32_t *)(void *)s->y);
+        } else if (s->analog) {
+            analog_sums(net, s->analog, x, NULL, read);
             analog_outputs(net, s->analog, s->y);
-        } else if (s->d.op == RRAM_RELU) {
+        } else if (s->d->op == RRAM_RELU) {
             net->kern->relu(x, s->out_size, s->y);
-            if (keep) net->kern->signs(s->y, s->out_size, s->positive);
-        } else if (s->d.op == RRAM_ADD) {
+            if (keep && s->learns) net->kern->signs(s->y, s->out_size, s->positive);
+        } else if (s->d->op == RRAM_ADD) {
             sum_inputs(net, i, input, s->y);
-        } else if (s->d.op == RRAM_AVGPOOL) {
-            mean_pool(&s->d, x, s->y);
+        } else if (s->d->op == RRAM_AVGPOOL) {
+            mean_pool(s->d, x, s->y);
         } else {
-            max_pool(net->kern, &s->d, x, s->y);
-            if (keep) keep_maxima(s, x, s->y);
+            max_pool(net->kern, s->d, x, s->y);
+            if (keep && s->learns) keep_maxima(s, x, s->y);
         }
     }
     return net->steps[net->step_count - 1].y;
 }
 
+void store_logits(const rram_net *net, const float *y, float *logits) {
+    const step *last = net->steps + net->step_count - 1;
+    const int32_t *sums = (const int32_t *)(const void *)y;
+    if (!last->integers) memcpy(logits, y, last->out_size * sizeof *logits);
+    for (size_t j = 0; last->integers && j < last->out_size; j++) logits[j] = (float)sums[j];
+}
+
 void rram_logits(rram_net *net, const float *x, size_t count, uint64_t read, float *logits) {
     const size_t in = net->steps[0].in_size, out = net->steps[net->step_count - 1].out_size;
-    for (size_t i = 0; i < count; i++)
-        memcpy(logits + i * out, forward(net, x + i * in, read + i, 0), out * sizeof *logits);
+    for (size_t i = 0; i < count; i++) store_logits(net, forward(net, x + i * in, read + i, 0), logits + i * out);
 }
 
 void rram_logits_bytes(rram_net *net, const uint8_t *x, size_t count, uint64_t read, float *logits) {
@@ -180,7 +195,7 @@ void rram_logits_bytes(rram_net *net, const uint8_t *x, size_t count, uint64_t r
     float *image = net->input;
     for (size_t i = 0; i < count; i++) {
         for (size_t e = 0; e < in; e++) image[e] = (float)x[i * in + e] / 255.0f;
-        memcpy(logits + i * out, forward(net, image, read + i, 0), out * sizeof *logits);
+        store_logits(net, forward(net, image, read + i, 0), logits + i * out);
     }
 }
 
@@ -189,7 +204,7 @@ int rram_raw(rram_net *net, uint32_t index, const float *a, size_t count, uint64
     layer *l = net->layers + index;
     const size_t in = (size_t)l->d.in_h * l->d.in_w * l->d.in_c, out = (size_t)l->p * l->n;
     for (size_t i = 0; i < count; i++) {
-        analog_sums(net, l, a + i * in, read + i);
+        analog_sums(net, l, a + i * in, NULL, read + i);
         for (size_t e = 0; e < out; e++) s[i * out + e] = load_s(l, e);
     }
     return 1;

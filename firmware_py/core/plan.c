@@ -6,10 +6,11 @@
 #define MOST ((uint64_t)1 << 31) /* elements of any array of one layer */
 
 /* Sizes of a layer from its description. 0: impossible. */
-int plan_layer(layer *l, const rram_node *node, uint32_t index) {
+int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     memset(l, 0, sizeof *l);
     l->d = *node;
     l->index = index;
+    l->coded = coded;
     l->n = node->out_c;
     l->run = node->kw * node->in_c;
     if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
@@ -33,6 +34,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index) {
     l->pitch = l->pad_w * node->in_c;
     l->lo = node->signed_in ? -((1 << (node->dac_bits - 1)) - 1) : 0;
     l->hi = node->signed_in ? (1 << (node->dac_bits - 1)) - 1 : (1 << node->dac_bits) - 1;
+    if (l->coded) l->lo = -255, l->hi = 255; /* for rram_raw, which is given codes as numbers */
     l->wide = tiles << (node->adc_bits - 1) > 32767;
     l->masked = node->mask_start && node->mask_start[l->n] > 0;
     l->plane_needed = l->masked && p > 1;

@@ -20,7 +20,8 @@
 #define RRAM_MAX_NODES 512 /* set-up takes 20 bytes of stack for each */
 #endif
 
-enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5 };
+enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
+               RRAM_THRESHOLDS = 6, RRAM_RENAME = 7 };
 enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1 };
@@ -49,6 +50,12 @@ typedef struct rram_node {
     double *ms; /* [3] running mean squares: gain, offset, value; 0: none yet */
     uint32_t from_count; /* 0: takes the output of the node before, the first node the network's input */
     const int32_t *from; /* [from_count] which earlier nodes' outputs, -1 the network's input; several: RRAM_ADD */
+    /* Networks of integers: behind their first analog layer all is int32. */
+    uint32_t integer;          /* analog: gives sums of ADC codes, without a correction */
+    uint32_t most;             /* thresholds: how many a column has, the highest code; 1..255 */
+    const int32_t *thresholds; /* [most][out_c], rising */
+    const uint16_t *row;       /* rename: [in] which output an input counts in; sums must lie within -127..127 */
+    const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
 } rram_node;
 
 typedef struct rram_desc {

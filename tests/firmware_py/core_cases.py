@@ -72,7 +72,7 @@ def assert_same(
     a = x.reshape(len(x), *first.in_shape) if x[0].size == np.prod(first.in_shape) else None
     if a is not None:
         np.testing.assert_array_equal(engine.raw(0, a, 5), oracle.raw(0, a, 5))
-    for i in range(3):
+    for i in range(0 if bundle.nodes[-1].integer else 3):
         label = i % len(bundle.classes)
         ours, theirs = (e.learn(x[i % len(x)], label, 9 + i, i, adapt) for e in (engine, oracle))
         np.testing.assert_array_equal(ours, theirs)
@@ -149,3 +149,36 @@ def networks(draw: st.DrawFn) -> Synthetic:
                      rows=draw(st.integers(1, 40)), mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
                      dac_bits=draw(st.integers(2, 8)), adc_bits=draw(st.integers(2, 16)),
                      faults=draw(st.sampled_from([(0, 0, 0, 0), (2**29, 2**30, 100, 3000)])))  # fmt: skip
+
+
+@st.composite
+def integer_networks(draw: st.DrawFn) -> Synthetic:
+    """Convolutions, thresholds, pools of sums and of codes, renamed rows and dense layers, in integers."""
+    sketch = Sketch([draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 3))])
+    bits = draw(st.integers(1, 8))
+
+    def levels() -> None:
+        shape, at = sketch.shapes[-1], len(sketch.nodes)
+        sketch.add([at - 1], shape, op="thresholds", name=f"t{at}", levels=draw(st.integers(2, 5)))
+
+    for _ in range(draw(st.integers(0, 3))):
+        _windowed(draw, sketch, len(sketch.nodes) - 1, "conv2d")
+        sketch.nodes[-1]["integer"] = True
+        before = draw(st.booleans())
+        if before:
+            _windowed(draw, sketch, len(sketch.nodes) - 1, "maxpool2d")
+        levels()
+        if not before and draw(st.booleans()):
+            _windowed(draw, sketch, len(sketch.nodes) - 1, "maxpool2d")
+    sketch.add([len(sketch.nodes) - 1], [int(np.prod(sketch.shapes[-1]))], op="flatten")
+    for i in range(draw(st.integers(1, 3))):
+        if i:
+            levels()
+        size = sketch.shapes[-1][0]
+        if len(sketch.nodes) > 1 and size <= 60 and draw(st.booleans()):  # at most 2 x 5 codes of 4 in a row
+            rows = draw(st.integers(max(1, size // 2), size + 3))
+            sketch.add([len(sketch.nodes) - 1], [rows], op="rename", name=f"r{i}", out=[rows])
+        n = draw(st.integers(1, 40))
+        sketch.add([len(sketch.nodes) - 1], [n], op="dense", name=f"fc{i}", integer=True, out=[n])
+    return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
+                     rows=draw(st.integers(1, 40)), dac_bits=bits, adc_bits=draw(st.integers(2, 16)))  # fmt: skip

@@ -54,6 +54,20 @@ RESNET = [  # for images of 8 x 8 and any channels: two stacks with a shortcut, 
     {"op": "dense", "name": "fc", "signed": True, "out": [4]},
 ]  # fmt: skip
 
+INTEGERS = [  # for images of 8 x 8 and any channels
+    {"op": "conv2d", "name": "conv1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5],
+     "integer": True},
+    {"op": "maxpool2d", "pool": [2, 2], "stride": [2, 2]},
+    {"op": "thresholds", "name": "t1", "levels": 4},
+    {"op": "conv2d", "name": "conv2", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [4, 4, 7],
+     "integer": True},
+    {"op": "thresholds", "name": "t2", "levels": 3},
+    {"op": "maxpool2d", "pool": [2, 2], "stride": [2, 2]},
+    {"op": "flatten"},
+    {"op": "rename", "name": "r", "out": [20]},
+    {"op": "dense", "name": "fc", "out": [4], "integer": True},
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Synthetic:
@@ -119,15 +133,33 @@ def layer_tensors(spec: Synthetic, name: str, k: int, n: int, rng: np.random.Gen
     }
 
 
+def integer_tensors(spec: Synthetic, node: dict, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """What an integer network's node has: levels and scales; thresholds; or rows that share."""
+    name, size = node["name"], node["in"][-1]
+    if node["op"] == "thresholds":
+        steps = np.sort(rng.normal(0, 40, (node["levels"] - 1, size)), axis=0)
+        return {f"{name}.thresholds": np.rint(steps).astype(np.int32)}
+    if node["op"] == "rename":
+        return {f"{name}.rename.row": rng.integers(0, node["out"][0], size).astype(np.uint16),
+                f"{name}.rename.sign": rng.integers(-1, 2, size).astype(np.int8)}  # fmt: skip
+    kernel = node.get("kernel", [1, 1])
+    drawn = layer_tensors(spec, name, kernel[0] * kernel[1] * size, node["out"][-1], rng)
+    dac_lsb = 1 / (2**spec.dac_bits - 1)
+    return {f"{name}.levels": drawn[f"{name}.levels"], f"{name}.scales": np.array([1e-3, dac_lsb, 256], np.float32)}
+
+
 def chain(spec: Synthetic) -> tuple[list[dict], list[tuple[str, int, int]]]:
-    """Fill in 'in' shapes; returns the nodes and (name, K, N) of the analog layers."""
+    """Fill in 'in' shapes; returns the nodes and (name, K, N) of the analog layers with a correction."""
     shapes, nodes, layers = [list(spec.input_shape)], [], []  # shapes of the input and of every output
     for node in spec.nodes:
         shape = shapes[node.get("from", [len(nodes) - 1])[0] + 1]
         node = {**node, "in": list(shape)}
         if node["op"] in ("conv2d", "dense"):
             kernel = node.get("kernel", [1, 1])
-            layers.append((node["name"], kernel[0] * kernel[1] * shape[-1], node["out"][-1]))
+            if not node.get("integer"):
+                layers.append((node["name"], kernel[0] * kernel[1] * shape[-1], node["out"][-1]))
+            shape = list(node["out"])
+        elif node["op"] == "rename":
             shape = list(node["out"])
         elif node["op"] in ("maxpool2d", "avgpool2d"):
             shape = [(shape[i] - node["pool"][i]) // node["stride"][i] + 1 for i in (0, 1)] + shape[2:]
@@ -145,7 +177,10 @@ def contents(spec: Synthetic) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     tensors = tables(spec)
     for name, k, n in layers:
         tensors |= layer_tensors(spec, name, k, n, rng)
-    classes = layers[-1][2]
+    for node in nodes:
+        if node.get("integer") or node["op"] in ("thresholds", "rename"):
+            tensors |= integer_tensors(spec, node, rng)
+    classes = nodes[-1]["out"][-1]
     tensors["calibration.x"] = rng.integers(0, 256, (16, *spec.input_shape)).astype(np.uint8)
     tensors["golden.x"] = rng.integers(0, 256, (4, *spec.input_shape)).astype(np.uint8)
     tensors["golden.logits"] = np.zeros((4, classes), np.float32)

@@ -62,10 +62,10 @@ from pathlib import Path
 import tempfile
 from firmware_py import Effects, c_engine
 from firmware_py.correction import AdaptConfig
-from tests.firmware_py.core_cases import assert_same, images, networks, opened
+from tests.firmware_py.core_cases import assert_same, images, integer_networks, networks, opened
 
-@settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(networks())
+@settings(max_examples=10, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(networks() | integer_networks())
 def run(spec):
     x = images(spec, 2, spec.seed)
     with tempfile.TemporaryDirectory() as folder:
