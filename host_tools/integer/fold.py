@@ -70,7 +70,8 @@ def network_of(folded: Any) -> IntegerNetwork:
         if isinstance(layer, on_array.ImageCodes):
             bits = layer.bits
         elif isinstance(layer, on_array.IntegerConv2D):
-            steps.append(Analog(layer.name, layer.weights_1bit(), layer.kernel_size, layer.strides, layer.padding))
+            (h, w), (down, right) = layer.kernel_size, layer.strides
+            steps.append(Analog(layer.name, layer.weights_1bit(), (h, w), (down, right), layer.padding))
         elif isinstance(layer, on_array.IntegerDense):
             steps.append(Analog(layer.name, layer.weights_1bit()))
         elif isinstance(layer, on_array.Thresholds):

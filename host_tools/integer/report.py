@@ -54,8 +54,9 @@ def row_counts(network: IntegerNetwork) -> list[Rows]:
     for name, shared in renamed_layers(network).items():
         k, (p, n) = len(shared.row), shared.weights.shape
         out.append(Rows(name, k, p, 2 * k * n, 2 * p * n, shared.additions, shared.reach(highest)))
-    total = [sum(getattr(r, key) for r in out) for key in ("rows", "physical", "cells", "left", "additions")]
-    return [*out, Rows("network", *total, reach=(min(r.reach[0] for r in out), max(r.reach[1] for r in out)))]
+    total = {key: sum(getattr(r, key) for r in out) for key in ("rows", "physical", "cells", "left", "additions")}
+    reach = (min(r.reach[0] for r in out), max(r.reach[1] for r in out))
+    return [*out, Rows("network", **total, reach=reach)]
 
 
 def figures(trained: Any, data: Dataset) -> dict[str, Any]:

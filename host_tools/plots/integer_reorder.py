@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from host_tools.integer.orders import Reordered
 
-STYLES = {"trained": ("o", "-"), "random": ("s", "--"), "reordered": ("^", ":")}
+STYLES = {"trained": ("o", "-", "rows as trained"), "random": ("s", "--", "rows in random order"),
+          "reordered": ("^", ":", "rows reordered")}
 
 
 def figure(results: Sequence[Reordered], source: str) -> Figure:
@@ -21,10 +22,10 @@ def figure(results: Sequence[Reordered], source: str) -> Figure:
     left, right = fig.subplots(1, 2)
     results = sorted(results, key=lambda r: r.current)
     noise = [100 * r.current for r in results]
-    for name, (marker, line) in STYLES.items():
+    for name, (marker, line, label) in STYLES.items():
         rms = [r.outcome[name].rms for r in results]
         left.errorbar(noise, [v.mean() for v in rms], [v.std(ddof=1) for v in rms], ls=line, marker=marker, mfc="none",
-                      capsize=3, label=f"{name} order")
+                      capsize=3, label=label)
     for values, marker, label in (([r.cut for r in results], "o", "against the trained order"),
                                   ([r.random_cut for r in results], "s", "against a random order")):
         middle = [v[0] for v in values]
