@@ -58,6 +58,7 @@ def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolera
     """
     from device_models.profile import DeviceProfile
     from device_models.write.algorithm import Timing
+    from device_models.write.outcome import written_profile
     from device_models.write.report import write_levels
     from device_models.write.setup import Setup
 
@@ -70,7 +71,7 @@ def command(profile: str, algorithm: Any, model: Any, levels: str | None, tolera
     report = write_levels(setup.cells, setup.build(), setup.levels_uS, cells, relax_s)
     trade = [_trade(replace(setup, tolerance_uS=tolerance), cells, relax_s) for tolerance in tolerances]
     _show(setup, report, trade)
-    written = _outcome(setup, report, document)
+    written = written_profile(setup, report)
     if output is not None:
         output.write_text(written.to_json(), encoding="utf-8")
         console.say(f"{output}: profile {written.name}")
@@ -123,19 +124,6 @@ def _trade(setup: Setup, cells: int, relax_s: float) -> dict[str, Any]:
     return {"tolerance_uS": setup.allowed_uS, "sd_uS": report.sd_uS, "relaxed_sd_uS": report.relaxed_sd_uS,
             "pulses": report.pulses, "time_us": sum(row.time_us for row in report.levels) / len(report.levels),
             "energy_pJ": report.energy_pJ, "failed_percent": report.failed_percent}  # fmt: skip
-
-
-def _outcome(setup: Setup, report: WriteReport, document: DeviceProfile) -> DeviceProfile:
-    from device_models.write.outcome import outcome
-
-    many = f", {setup.reads} reads for a verify" if setup.reads > 1 else ""
-    ramp = f", {1000 * setup.step_V:g} mV a step from {setup.start_V:g} V, stopping {setup.early_uS:g} uS early"
-    passes = f", {setup.passes} passes {setup.wait_s:g} s apart"
-    how = (f"{setup.algorithm} on {setup.kind} cells, tolerance {setup.allowed_uS:g} uS, at most {setup.max_pulses} "
-           f"pulses{many}{ramp if setup.algorithm in ('igvva', 'ispva') else ''}"
-           f"{passes if setup.algorithm == 'multipass' else ''}, {report.written_uS.shape[1]} cells a level, seed "
-           f"{setup.seed}; {report.failed_percent:.2g} % of the cells not within")
-    return outcome(document, report, setup.timing, f"{document.name[:50]}-{setup.algorithm}", how)
 
 
 def _show(setup: Setup, report: WriteReport, trade: list[dict[str, Any]]) -> None:
