@@ -17,7 +17,7 @@ from typing import Any
 from device_models.profile import DeviceProfile
 from host_tools import console
 from host_tools.data import Dataset
-from host_tools.record import load_model, read_record, save_model
+from host_tools.record import load_model, read_record, save_model, sha256
 from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.recipes import Recipe
 
@@ -103,5 +103,5 @@ class Workshop:
 
 
 def key_of(path: Path) -> str:
-    """What a network of a workshop is known by; '' for any other."""
-    return str(read_record(path).get("key", ""))
+    """What a network of a workshop is known by; any other: the digest of its file."""
+    return str(read_record(path).get("key") or sha256(path))
