@@ -131,14 +131,13 @@ def end_to_end(efforts: Sequence[Effort], data: Dataset, plan: Plan) -> EndToEnd
     workshop = OwnTeacher(replace(plan.recipe, more=students), data, plan.seed, plan.cache / "networks",
                           own=plan.teacher)  # fmt: skip
     teacher = workshop.teacher()
-    on = _Chips(teacher, data, arrays, plan)
+    on = Chips(teacher, data, arrays, plan)
     points = []
     for one in written:
         console.say(f"{one.effort.name}: {one.report.pulses:.3g} pulses a cell, sd {one.report.sd_uS:.3g} uS")
         points.append(Point(one, on.of(teacher, one), on.of(workshop.student(_slug(one.effort)), one)))
     network, profile = load_model(teacher), written[0].effort.setup.profile
-    ideal = accuracy(network, arrays.x_test, arrays.y_test)
-    return EndToEnd(data.name, network.name, profile.name, ideal, on.exact(profile), tuple(points))
+    return EndToEnd(data.name, network.name, profile.name, on.ideal(), on.exact(profile), tuple(points))
 
 
 def _slug(effort: Effort) -> str:
@@ -171,8 +170,8 @@ def _written(efforts: Sequence[Effort], cells: int) -> list[Written]:
 
 
 @dataclass(frozen=True)
-class _Chips:
-    """Networks on chips; bundles are exported once."""
+class Chips:
+    """Networks on chips of a plan; bundles are exported once, with `teacher` as the ideal network."""
 
     teacher: Path
     data: Dataset
@@ -180,15 +179,22 @@ class _Chips:
     plan: Plan
 
     def of(self, network: Path, written: Written) -> OnChips:
-        """A network on the cells that were written."""
-        bundle = self._bundle(network, written.profile)
-        cost = written.cost_of(cells_by_level(Bundle.open(bundle)))
-        return OnChips(self._measured(bundle, self.plan.chips, Effects()), *cost)
+        """A network on the cells that were written, and what writing them costs."""
+        cost = written.cost_of(cells_by_level(Bundle.open(self._bundle(network, written.profile))))
+        return OnChips(self.values(network, written.profile), *cost)
+
+    def values(self, network: Path, profile: DeviceProfile) -> Values:
+        """Accuracy in per cent of a network on each chip of a technology."""
+        return self._measured(self._bundle(network, profile), self.plan.chips, Effects())
 
     def exact(self, profile: DeviceProfile) -> float:
         """Accuracy in per cent of the plain network whose cells stand exactly at their targets."""
         bundle, one = self._bundle(self.teacher, profile), replace(self.plan.chips, chips=1)
         return self._measured(bundle, one, Effects(programming=False, read_noise=False))[0]
+
+    def ideal(self) -> float:
+        """Accuracy in per cent of the digital network."""
+        return accuracy(load_model(self.teacher), self.arrays.x_test, self.arrays.y_test)
 
     def _bundle(self, network: Path, profile: DeviceProfile) -> Path:
         return export_kept(network, self.teacher, profile, self.data, self.plan.export, self.plan.cache)

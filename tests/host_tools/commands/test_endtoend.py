@@ -23,8 +23,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_from_the_cells_to_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(
         capsys, "--profile", "milo-hfo2", "--device-model", "filament", "--effort", "single", "--cells", "50",
-        "--teacher-epochs", "2", "--epochs", "1", "--chips", "2", "--images", "60", "--workers", "1", "--cost", "energy",
-        "--cache", str(tmp_path / "cache"), "--plot", str(tmp_path / "e.png"), "--json", "-")  # fmt: skip
+        "--teacher-epochs", "2", "--epochs", "1", "--chips", "2", "--images", "60", "--workers", "1",
+        "--cost", "energy", "--cache", str(tmp_path / "cache"), "--plot", str(tmp_path / "e.png"),
+        "--json", "-")  # fmt: skip
     assert code == 0, err
     result = json.loads(out)
     (row,) = result["efforts"]
