@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from device_models.compile import STEPS, compile_profile
 from device_models.macro import MacroConfig
@@ -115,20 +114,9 @@ def layer_tensors(network: IntegerNetwork, profile: DeviceProfile, adc: WholeCel
             scales = [1 / STEPS, dac, STEPS * adc.cells[step.name]]
             out[f"{step.name}.levels"] = (np.stack([w > 0, w < 0]) * highest).astype(np.uint8)
             out[f"{step.name}.scales"] = np.array(scales, np.float32)
-            out |= {f"{step.name}.{key}": value for key, value in _no_correction(w.shape[1]).items()}
             dac = 1.0  # later layers take codes as they are
         elif isinstance(step, Thresholds):
             out[f"{step.name}.thresholds"] = step.values
         elif isinstance(step, Rename):
             out[f"{step.name}.rename.row"], out[f"{step.name}.rename.sign"] = step.row, step.sign
     return out
-
-
-def _no_correction(columns: int) -> dict[str, npt.NDArray[Any]]:
-    """Gain 1, offset 0, no mask: tensors that every analog layer has, and that an integer layer does not use."""
-    return {
-        "gain": np.ones(columns, np.float32), "offset": np.zeros(columns, np.float32),
-        "y_std": np.ones(columns, np.float32), "mask.indptr": np.zeros(columns + 1, np.int32),
-        "mask.rows": np.zeros(0, np.uint16), "mask.value": np.zeros(0, np.float32),
-        "mask.lr_exp": np.zeros(0, np.int8),
-    }  # fmt: skip

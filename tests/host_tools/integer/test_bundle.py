@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,13 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the host extra")
 
+from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
-from host_tools.integer.adc import WholeCells
-from host_tools.integer.bundle import graph, layer_tensors
+from firmware_py.chip import Chip, EngineName
+from host_tools.data import Dataset
+from host_tools.errors import HostError
+from host_tools.integer.adc import WholeCells, matched
+from host_tools.integer.bundle import export_integer, graph, layer_tensors
 from host_tools.integer.fold import integer_network
 from host_tools.integer.network import IntegerNetwork
 from host_tools.integer.rows import rename_rows
@@ -30,7 +35,7 @@ def by_hand(nodes: list[dict[str, Any]], t: dict[str, np.ndarray], image: np.nda
                 a = np.clip(np.rint(image.astype(np.float32) / np.float32(255) / dac_lsb), 0, 3)
             levels = t["profile.target"][t[f"{name}.levels"]].astype(float)
             d = levels[0] - levels[1]
-            assert (t[f"{name}.gain"] == 1).all() and w_step == np.float32(1 / 2048)
+            assert w_step == np.float32(1 / 2048)
             if node["op"] == "dense":
                 a = np.rint(a @ d / adc_lsb)
             else:
@@ -77,3 +82,26 @@ def test_the_document_computes_the_networks_sums(make: Any) -> None:
     x = nets.images(4)
     for image, sums in zip(x, network.sums(x), strict=True):
         np.testing.assert_array_equal(by_hand(graph(network), tensors, image), sums)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "c"])
+def test_a_board_gives_the_networks_sums(tmp_path: Path, engine: EngineName) -> None:
+    network, x = rename_rows(repeated()), nets.images(80)
+    y = np.arange(80) % 4
+    d = Dataset("noise", x, y, x, y, tuple("abcd"))
+    profile, path = DeviceProfile.load("weinstock-40nm"), tmp_path / "a.rram.safetensors"
+    exact = MacroConfig(rows=128, cols=128, rows_active=4, dac_bits=2, adc_bits=5)
+    for macro in (exact, MacroConfig(rows=128, cols=128, rows_active=128, dac_bits=2, adc_bits=4)):
+        bundle, adc = export_integer(path, network, profile, macro, d, {})
+        found = Chip.open(path, seed=7, engine=engine).predict_many(x)
+        np.testing.assert_array_equal(found, matched(network, adc).classes(x, adc))
+        expected = matched(network, adc).sums(bundle.golden_x, adc)
+        np.testing.assert_array_equal(bundle.golden_logits, expected)  # the cells of this profile have no spread
+    assert (found != network.classes(x)).any()  # four bits for 128 rows lose something
+
+
+def test_a_macro_with_another_dac_is_refused(tmp_path: Path) -> None:
+    d = Dataset("noise", nets.images(20), np.arange(20) % 4, nets.images(4), np.arange(4), tuple("abcd"))
+    profile = DeviceProfile.load("weinstock-40nm")
+    with pytest.raises(HostError, match="macro: dac_bits: 8 given, the network was trained for 2"):
+        export_integer(tmp_path / "a", integer_network(nets.drawn()), profile, MacroConfig(), d, {})
