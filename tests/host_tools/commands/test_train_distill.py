@@ -12,6 +12,7 @@ pytest.importorskip("keras", reason="needs the host extra")
 
 from host_tools.cli import main
 from host_tools.record import load_model, read_record, sha256
+from host_tools.training import search
 
 
 def run(*arguments: object) -> None:
@@ -94,3 +95,33 @@ def test_help_fits_a_screen_and_ends_with_an_example(command: str, capsys: pytes
     run(command, "--help")
     text = capsys.readouterr().out
     assert len(text.splitlines()) <= 30 and f"Example: rram {command} " in text
+
+
+def test_a_student_knows_its_mask_goes_on_and_is_searched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(search.CANDIDATES, "clip", (0.01, 0.8))
+    data = ["--data", "halves", "--data-dir", folder(tmp_path / "d")]
+    teacher, student, aware = (tmp_path / f"{name}.keras" for name in ("teacher", "student", "aware"))
+    run("train", *data, "-o", teacher, "--epochs", 4)
+    common = [*data, "--teacher", teacher, "--profile", "charan-65nm", "--epochs", 2]
+    run("distill", *common, "-o", student, "--kd", 0, "--train-sigma", 0.5)
+    recipe = read_record(student)["recipe"]
+    assert recipe["kd"] == 0 and recipe["variation"] == 0.5
+    run("distill", *common, "-o", aware, "--sram", 3, "--mask-from", student, "--exact", 0.5, "--start", student)
+    record = read_record(aware)
+    assert record["masked"] > 100 and record["recipe"]["exact_share"] == 0.5
+    run("distill", *common, "-o", aware, "--clip", "auto")
+    (found,) = read_record(aware)["searched"]
+    best = max(found["tried"], key=lambda tried: tried["mean"])["value"]
+    assert found["axis"] == "clip" and read_record(aware)["recipe"]["clip"] == best
+    capsys.readouterr()
+    together = "--sram or --area (one of them) and --mask-from STUDENT.keras go together"
+    assert together in refused(capsys, "distill", *common, "-o", aware, "--sram", 3)
+    assert together in refused(capsys, "distill", *common, "-o", aware, "--mask-from", student)
+    wrong = refused(capsys, "distill", *common, "-o", aware, "--clip", "wide")
+    assert "--clip: 'wide' given, expected a number > 0 or auto or learned" in wrong
+    assert "--train-sigma: '-1' given" in refused(capsys, "distill", *common, "-o", aware, "--train-sigma", "-1")
+    assert "m.keras.partial.npz does not exist" in refused(
+        capsys, "distill", *common, "-o", tmp_path / "m.keras", "--resume")  # fmt: skip
+    assert "train: " not in refused(capsys, "train", *data, "-o", tmp_path / "m.keras", "--resume")
