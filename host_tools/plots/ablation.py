@@ -51,12 +51,13 @@ def by_criterion(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any
 
 
 def finding(lines: dict[str, list[dict[str, Any]]]) -> str:
-    """What the smallest and the largest mask say, in one line."""
+    """What the smallest and the largest mask say."""
     ends = []
     for i in (0, -1):
         best = max(lines, key=lambda name: lines[name][i]["mean"])
         point = lines[best][i]
-        ends.append(f"at {point['mask_percent']:.3g} % {best} is best: {point['mean']:.2f} %")
-    if "random" in lines:
-        ends.append(f"random {lines['random'][0]['mean']:.2f} and {lines['random'][-1]['mean']:.2f} %")
-    return "Masks " + "; ".join(ends)
+        end = f"{point['mask_percent']:.2g} % of the weights: {best} {point['mean']:.2f} %"
+        if "random" in lines and best != "random":
+            end += f", random {lines['random'][i]['mean']:.2f} %"
+        ends.append(end)
+    return "\n".join(dict.fromkeys(ends))
