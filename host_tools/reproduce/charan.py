@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from device_models.profile import DeviceProfile
 from host_tools.mapping.mask import MaskChoice
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.reproduce.lab import NO_MASK, Goal, Lab, Values
+from host_tools.reproduce.measured import FILE, unseen_half
 from host_tools.shift import SEVEN
 from host_tools.training import recipes
 
@@ -51,7 +54,7 @@ def claims(setting: Setting) -> list[Claim]:
         lab = Lab(recipes.get("digits"), load("digits"), setting, chips=5)
         return [*ladder(lab, Goals(plain=None)), *sampling(lab), *shifts(lab, ("veil", "inverted"), {})]
     mnist = Lab(recipes.get("mnist-lenet5"), load("mnist", _folder(setting, "mnist")), setting, chips=50)
-    return [*ladder(mnist, MNIST), *sampling(mnist), *shifts(mnist, SEVEN, SHIFTED)]
+    return [*ladder(mnist, MNIST), *sampling(mnist), *shifts(mnist, SEVEN, SHIFTED), *drift(mnist), *array(mnist)]
 
 
 def _folder(setting: Setting, name: str) -> str | None:
@@ -120,6 +123,40 @@ def shifts(lab: Lab, changes: Sequence[str], goals: dict[str, float]) -> list[Cl
         out.append(_row(f"input changed ({change}), 1,000 labels one at a time", found["after"], words,
                         Goal(goals.get(change))))  # fmt: skip
     return out
+
+
+def drift(lab: Lab, drifted: float = 0.3) -> list[Claim]:
+    """Technology A's array after 10,000 s and after a bake, calibrated again or adapted: at most `drifted` points lost.
+
+    Each cell keeps its own uniform number through the later tables: a strong cell stays among the strong ones.
+    """
+    bundle, out = lab.bundle("student", SRAM, DeviceProfile.load("techA")), []
+    aged = ("calibrated", "aged:10000", "baked:260")
+    before = lab.measure(bundle, aged)
+    fresh = before["calibrated"]
+    words = f"{lab.words}; technology A; fresh and calibrated {fresh.mean():.2f} %"
+    for step in ("aged:10000", "baked:260"):
+        out.append(_row(f"drift: {step}, nothing done", before[step], words))
+    repairs = {"recalibrated": "calibrated again without labels", "adapted:1000": "adapted with 1,000 labels"}
+    for step, how in repairs.items():
+        values = lab.measure(bundle, [step], start=aged)[step]
+        out.append(_row(f"drift: aged and baked, {how}", values, words, Goal(float(fresh.mean()) - drifted)))
+    return out
+
+
+def array(lab: Lab, least: tuple[float, float] = (97.5, 98.6)) -> list[Claim]:
+    """Chips of technology B's measured cells: the student knows half a, the chips are of half b."""
+    folder = lab.setting.data_dir
+    if folder is None or not (Path(folder) / FILE).exists():
+        lab.setting.tell(f"the measured array's rows are left out: {Path(folder or '--data-dir') / FILE} is not there")
+        return []
+    half = unseen_half(Path(folder))
+    words = f"{lab.words.replace(lab.recipe.profile, 'technology B as measured, half b of the cells')}"
+    plain = lab.measure(lab.bundle("teacher", NO_MASK, half), ["untouched"])["untouched"]
+    student = lab.measure(lab.bundle("techB", SRAM, half), ["untouched", "calibrated"])
+    return [_row("measured array: ideal network, no help", plain, words),
+            _row("measured array: student of the other half", student["untouched"], words, Goal(least[0])),
+            _row("measured array: the same, calibrated, SRAM 2.34 %", student["calibrated"], words, Goal(least[1]))]
 
 
 def _row(claim: str, values: Values, setting: str, goal: Goal = NO_GOAL, paper: float | None = None) -> Claim:

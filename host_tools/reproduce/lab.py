@@ -56,11 +56,11 @@ class Lab:
         return (f"{self.recipe.name}, {self.recipe.profile}, {self.chips} chips, {len(self.arrays.x_test):,} test "
                 "images, read noise, 8-bit DAC and ADC, int8 activations")
 
-    def bundle(self, network: str, mask: MaskChoice, profile: str | None = None) -> Path:
+    def bundle(self, network: str, mask: MaskChoice, profile: DeviceProfile | None = None) -> Path:
         """The bundle of "teacher" or of a student, exported once; `profile`: for another technology."""
         teacher = self.workshop.teacher()
         path = teacher if network == "teacher" else self.workshop.student(network)
-        device = DeviceProfile.load(profile or self.recipe.profile)
+        device = profile or DeviceProfile.load(self.recipe.profile)
         options = ExportOptions(mask=mask, seed=self.setting.seed)
         return export_kept(path, teacher, device, self.data, options, self.setting.cache)
 

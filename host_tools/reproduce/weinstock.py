@@ -20,7 +20,7 @@ from host_tools.integer.recipe import IntegerRecipe, recipe_for
 from host_tools.integer.report import Tied, figures, row_counts
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.training import recipes
-from host_tools.training.workshop import Workshop, key_of
+from host_tools.training.workshop import Workshop
 
 PAPER = "Weinstock, ORSS 2023"
 ACCURACY, RENAME, REORDER = 96.66, 45.24, 5.6  # per cent, the paper's
@@ -38,39 +38,32 @@ def claims(setting: Setting) -> list[Claim]:
     name = "digits" if setting.quick else "mnist"
     folder = None if setting.data_dir is None or setting.quick else f"{setting.data_dir}/{name}"
     data = load(name, folder)
-    networks = Networks(data, setting)
+    recipe = recipes.get("digits" if setting.quick else "mnist-lenet5")
+    workshop = Workshop(recipe, data, setting.seed, setting.cache / "networks", tell=setting.tell)
+    networks = Networks(data, setting, workshop.teacher(), recipe_for(data))
     return [*training(networks), *renaming(networks), reordering(networks, 10 if setting.quick else 50)]
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The integer networks of one data set, trained once and kept."""
+    """The integer networks of one data set, trained from the ideal one at `teacher` once, and kept."""
 
     data: Dataset
     setting: Setting
+    teacher: Path
+    recipe: IntegerRecipe
 
     @property
     def words(self) -> str:
         """The setting of every row."""
-        return f"{'tiny' if self.setting.quick else 'LeNet-5'}, {self.data.name}, {len(self.data.y_test):,} test images"
-
-    @property
-    def recipe(self) -> IntegerRecipe:
-        """How they are trained."""
-        return recipe_for(self.data)
-
-    def teacher(self) -> Path:
-        """The ideal network."""
-        name = "digits" if self.setting.quick else "mnist-lenet5"
-        cache = self.setting.cache / "networks"
-        return Workshop(recipes.get(name), self.data, self.setting.seed, cache, tell=self.setting.tell).teacher()
+        return f"{self.free().name}, {self.data.name}, {len(self.data.y_test):,} test images"
 
     def free(self) -> Any:
         """The integer network, its rows as they come."""
         from host_tools.integer.train import train
 
         def made(advance: Any) -> tuple[Any, dict[str, Any]]:
-            return train(self.data, self._load(self.teacher()), self.recipe, self.setting.seed, advance)
+            return train(self.data, self._load(self.teacher), self.recipe, self.setting.seed, advance)
 
         return self._kept("free", self.recipe, {}, made)
 
@@ -80,13 +73,13 @@ class Networks:
         from host_tools.integer.train import tune
 
         free = self.free()
-        layer = free.layers[-2]
-        rows = layer.kernel.shape[0] // ROWS_A_KIND
+        layer = free.layers[-2]  # behind it the factor of the loss
+        rows = max(layer.kernel.shape[0] // ROWS_A_KIND, 1)
         epochs = max(TIED_EPOCHS, self.recipe.epochs // 7)
         recipe = replace(self.recipe, epochs=epochs, peak=self.recipe.peak / 5)
 
         def made(advance: Any) -> tuple[Any, dict[str, Any]]:
-            seed, teacher = self.setting.seed, self._load(self.teacher())
+            seed, teacher = self.setting.seed, self._load(self.teacher)
             return tune(self.data, tie(free, layer.name, rows, seed), teacher, recipe, seed, advance)
 
         return self._kept("tied", recipe, {"rows": rows, "from": asdict(self.recipe)}, made), rows
@@ -101,10 +94,10 @@ class Networks:
         self, name: str, recipe: IntegerRecipe, more: dict[str, Any], made: Callable[[Any], tuple[Any, dict[str, Any]]]
     ) -> Any:
         """A network from the cache, or trained now; known by recipe, data, seed and teacher."""
-        from host_tools.record import save_model
+        from host_tools.record import save_model, sha256
 
         what = [asdict(recipe), more, self.data.name, len(self.data.y_train), self.setting.seed,
-                key_of(self.teacher()), VERSION]  # fmt: skip
+                sha256(self.teacher), VERSION]  # fmt: skip
         key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
         path = self.setting.cache / "networks" / f"integer-{self.data.name}-{name}-{key}.keras"
         if not path.exists():

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from device_models.derive import with_levels
+from device_models.profile import DeviceProfile
 from host_tools.errors import HostError
 from host_tools.mapping.mask import MaskChoice
 from host_tools.training.augment import Affine, Augment, CropFlip
@@ -68,7 +70,7 @@ class StudentPlan:
     """One student of a recipe: how it learns, and from what.
 
     start: "teacher", or the student whose weights it starts from. mask: the SRAM values that it knows of, chosen by
-    the student `mask_from`. profile: another than the recipe's.
+    the student `mask_from`. profile: another than the recipe's, at `levels_uS` where they are given.
     """
 
     recipe: StudentRecipe
@@ -76,6 +78,12 @@ class StudentPlan:
     mask_from: str | None = None
     mask: MaskChoice | None = None
     profile: str | None = None
+    levels_uS: tuple[float, ...] | None = None
+
+    def device(self, recipe: Recipe) -> DeviceProfile:
+        """The technology it is trained for."""
+        profile = DeviceProfile.load(self.profile or recipe.profile)
+        return profile if self.levels_uS is None else with_levels(profile, self.levels_uS)
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ class Recipe:
         return self.more[student]
 
 
+TEN_OF_B = (2.0, 14.0, 30.0, 42.0, 58.0, 70.0, 86.0, 98.0, 114.0, 126.0)  # ten of technology B's 32, evenly
 SRAM = MaskChoice(sram_percent=2.34)
 AREA = MaskChoice(area_percent=7.86, value_bits=8)  # the paper's 7.86 %, as the macro model counts it
 
@@ -123,7 +132,10 @@ RECIPES = {
             "charan-65nm",
             TeacherRecipe("lenet5", epochs=40, ema=0.9995),
             StudentRecipe(epochs=30),
-            masked(StudentRecipe(epochs=12, exact_share=0.6), StudentRecipe()),
+            {
+                **masked(StudentRecipe(epochs=12, exact_share=0.6), StudentRecipe()),
+                "techB": StudentPlan(StudentRecipe(), profile="techB", levels_uS=TEN_OF_B),
+            },
         ),
         Recipe(
             "digits",

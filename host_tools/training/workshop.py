@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from device_models.profile import DeviceProfile
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.record import load_model, read_record, save_model, sha256
@@ -57,7 +56,7 @@ class Workshop:
     def student(self, name: str = "student") -> Path:
         """The student of that plan; what it starts from and what chooses its mask come first."""
         plan = self.recipe.plan(name)
-        profile = DeviceProfile.load(plan.profile or self.recipe.profile)
+        profile = plan.device(self.recipe)
         teacher = self.teacher()
         start = None if plan.start == "teacher" else self.student(plan.start)
         helper = None if plan.mask_from is None else self.student(plan.mask_from)
