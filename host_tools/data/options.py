@@ -12,8 +12,8 @@ from host_tools.data import NAMES, Dataset, load
 from host_tools.errors import HostError
 
 
-def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --data NAME and --data-dir DIR; pass both to `host_tools.data.load`."""
+def data_options(function: Callable[..., Any], required: bool = True) -> Callable[..., Any]:
+    """Add --data NAME and --data-dir DIR; pass both to `load_from_options`. Not required: `data` may be None."""
     function = click.option(
         "--data-dir",
         metavar="DIR",
@@ -23,8 +23,14 @@ def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
     names = ", ".join(NAMES)
     return click.option(
-        "--data", metavar="NAME", callback=_named, help=f"Data set: {names}; with --data-dir any name [the folder's]."
-    )(function)
+        "--data", metavar="NAME", callback=_named if required else _perhaps_named,
+        help=f"Data set: {names}; with --data-dir any name [the folder's].",
+    )(function)  # fmt: skip
+
+
+def _perhaps_named(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    given = name is not None or context.params.get("data_dir") is not None
+    return _named(context, option, name) if given else None
 
 
 def _named(context: click.Context, option: click.Parameter, name: str | None) -> str:

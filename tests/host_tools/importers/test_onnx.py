@@ -55,11 +55,11 @@ def test_a_residual_network_with_batch_norm(tmp_path: Path) -> None:
 def test_strides_whose_padding_tensorflow_has_not_stay_exact(tmp_path: Path) -> None:
     g = Graph((1, 1, 8, 8))
     x = g("Conv", "image", g.weights(3, 1, 3, 3), g.weights(3), pads=[1, 1, 1, 1], strides=[2, 2])
-    x = g("Conv", g("Relu", x), g.weights(4, 3, 3, 3), pads=[0, 1, 1, 0])
+    x = g("Conv", g("Relu", x), g.weights(4, 3, 3, 3), pads=[1, 0, 2, 1])
     x = g("Conv", g("Relu", x), g.weights(4, 4, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2])
-    model = agrees(g.save(tmp_path / "net.onnx", g("Gemm", g("Flatten", x), g.weights(16, 5))), (8, 8, 1))
+    model = agrees(g.save(tmp_path / "net.onnx", g("Gemm", g("Flatten", x), g.weights(24, 5))), (8, 8, 1))
     paddings = [node.get("padding") for node in map_model(model, np.array([1.0, 2.0])).nodes if node["op"] == "conv2d"]
-    assert paddings == [[[1, 1], [1, 1]], [[0, 1], [1, 0]], "same"]
+    assert paddings == [[[1, 1], [1, 1]], [[1, 2], [0, 1]], "same"]
 
 
 def test_a_network_that_turns_channels_last_to_first_and_back(tmp_path: Path) -> None:
@@ -76,7 +76,8 @@ def test_a_network_that_turns_channels_last_to_first_and_back(tmp_path: Path) ->
 def test_shapes_that_are_computed_and_logarithms_of_softmax(tmp_path: Path) -> None:
     """As PyTorch writes x.view(x.size(0), -1) and log_softmax."""
     g = Graph(("n", 2, 5, 4))
-    x = g("Relu", g("Conv", "image", g.weights(3, 2, 2, 2)))
+    x = g("Conv", "image", g.weights(3, 2, 2, 2), g.weights(3))
+    x = g("Relu", g("Mul", x, g.const(np.float32([0.5, -2, 3]).reshape(3, 1, 1))))
     size = g("Gather", g("Shape", x), g.const(np.array([0])), axis=0)
     flat = g("Reshape", x, g("Concat", size, g.const(np.array([-1])), axis=0))
     logits = g("Gemm", flat, g.weights(36, 5))
