@@ -42,10 +42,9 @@ def from_bundle(path: Path, macro: MacroConfig | None) -> Mapped:
     """
     from firmware_py.bundle import Bundle
     from firmware_py.correction import count_sram
-    from host_tools.mapping.area import layer_sizes
+    from host_tools.mapping.area import layer_sizes, macro_of
 
     bundle = Bundle.open(path)
-    own = bundle.macro
     layers = tuple(layer_sizes(bundle.layers))
     levels = bundle.profile.get("levels", {}).get("conductance_uS")
     if not isinstance(levels, list) or len(levels) != len(bundle.tables.target):
@@ -57,9 +56,7 @@ def from_bundle(path: Path, macro: MacroConfig | None) -> Mapped:
     arithmetic = Arithmetic(first.value.bits, first.gain.bits, keep_up=first.packed)
     parts = {part: 8 * size for part, size in count_sram(bundle, learning=not first.packed).parts.items()}
     parts["values"] += parts.pop("low_rank", 0)
-    made = MacroConfig(rows=own.rows, cols=own.cols, rows_active=own.rows_active, dac_bits=own.dac_bits,
-                       adc_bits=own.adc_bits)
-    return Mapped(path.name, macro or made, layers, SramBits(**parts), total / cells, arithmetic)
+    return Mapped(path.name, macro or macro_of(bundle), layers, SramBits(**parts), total / cells, arithmetic)
 
 
 def from_sizes(text: str, corrected_percent: float, macro: MacroConfig | None, levels_uS: tuple[float, ...]) -> Mapped:

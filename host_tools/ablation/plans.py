@@ -14,7 +14,8 @@ from host_tools.ablation.run import Bench
 from host_tools.ablation.variants import Masks, Variant, apply, correction_bits
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
-from host_tools.mapping.mask import CRITERIA, MaskChoice, Scores, entries_for, score_weights, top
+from host_tools.mapping.area import entries_for_area, layer_sizes, macro_of
+from host_tools.mapping.mask import CRITERIA, MaskChoice, Scores, entries_for, ranking, score_weights, top
 from host_tools.mapping.ranks import choose_ranks
 
 READ_OUT = "fisher-deviation"
@@ -94,6 +95,20 @@ def mask_variants(source: Source, criteria: Sequence[str], sizes: Sequence[float
             variant = Variant(named(criterion, size), none if read_out else top(scores, count), "full", vectors,
                               value_bits, chosen=count if read_out else None)  # fmt: skip
             variants.append(variant)
+    return variants
+
+
+def area_variants(source: Source, percent: float, vectors: int, value_bits: int) -> list[Variant]:
+    """Importance sampling and RSA with as many entries as `percent` of the macros' area holds, beside gains alone."""
+    model = MaskChoice(value_bits=value_bits).area_model(macro_of(source.bundle))
+    sizes = layer_sizes(apply(source.bundle, source.no_mask()).layers)
+    of_layer = np.repeat(np.arange(len(sizes)), [size.weights for size in sizes])
+    variants = []
+    for criterion in (IMPORTANCE[0], RSA[0]):
+        scores = source.scores(criterion)
+        count = entries_for_area(percent, sizes, model, of_layer[ranking(scores)])
+        masks = top(scores, count)
+        variants.append(Variant(f"{criterion}, {percent:g} % area", masks, "full", vectors, value_bits))
     return variants
 
 

@@ -28,6 +28,7 @@ FEWEST = 2  # chips that have a spread
 @click.option("--criteria", default="all", show_default=True, help="fisher-variance, fisher, gradient-weight,"
               " magnitude, random, fisher-deviation (reads each chip's cells out), or none of them.")  # fmt: skip
 @click.option("--pair", is_flag=True, help="Importance sampling at 2.34 % SRAM against RSA at 5 %, the chips paired.")
+@click.option("--area", type=float, metavar="PERCENT", help="Masks as large as so much of the macros' area holds.")
 @click.option("--kinds", is_flag=True, help="Sparse, low-rank, both, gains, moments in equal SRAM.")
 @click.option("--sram", default=2.34, show_default=True, help="With --kinds: numbers in SRAM, per cent of the weights.")
 @click.option("--vectors", default="64", show_default=True, help="Calibration vectors; with --kinds several: 10,64.")
@@ -42,8 +43,9 @@ FEWEST = 2  # chips that have a spread
               help="Accuracy against the mask's size.")  # fmt: skip
 @console.common_options
 def command(source: Path, profile: str | None, data: str, data_dir: str | None, sizes: str, criteria: str, pair: bool,
-            kinds: bool, sram: float, vectors: str, value_bits: str, chips: int, images: int | None, validate: bool,
-            workers: int | None, engine: str, plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+            area: float | None, kinds: bool, sram: float, vectors: str, value_bits: str, chips: int, images: int | None,
+            validate: bool, workers: int | None, engine: str, plot: Path | None, seed: int,
+            json_file: str | None) -> None:  # fmt: skip
     """Compare masks of every criterion and size, and kinds of correction, on the same chips of one network.
 
     The student must know no mask: then the criterion alone decides. Every chip is calibrated without labels.
@@ -61,8 +63,8 @@ def command(source: Path, profile: str | None, data: str, data_dir: str | None, 
     bits, names = int(value_bits), _criteria(criteria)
     if plot and not names:
         raise HostError("--plot: the figure shows criteria, --criteria none given")
-    if not (names or pair or kinds):
-        raise HostError("ablate: --criteria none, and neither --pair nor --kinds: nothing to compare")
+    if not (names or pair or kinds or area is not None):
+        raise HostError("ablate: --criteria none, and none of --pair, --area, --kinds: nothing to compare")
     dataset = load_from_options(data, data_dir)
     network = _source(source, profile, dataset, seed)
     variants = {}
@@ -70,6 +72,8 @@ def command(source: Path, profile: str | None, data: str, data_dir: str | None, 
         variants["masks"] = plans.mask_variants(network, names, percents, counts[-1], bits)
     if pair:
         variants["pair"] = list(plans.pair_variants(network, counts[-1], bits))
+    if area is not None:
+        variants["area"] = plans.area_variants(network, area, counts[-1], bits)
     if kinds:
         variants["kinds"] = plans.kind_variants(network, sram, counts, bits)
     seeds = range(seed * chips, (seed + 1) * chips)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from device_models.cost import Arithmetic, Components, LayerSize, SramBits, correction_area_um2, macro_area_um2
 from device_models.macro import MacroConfig
-from firmware_py.bundle import AnalogLayer
+from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.sram import Code, LayerSram, count_bits
 from host_tools.errors import HostError
 
@@ -46,6 +46,13 @@ class AreaModel:
         """Area of the correction in per cent of that of the RRAM macros with their periphery (unused cells too)."""
         own = correction_area_um2(self.components, self.macro, layers, self.sram(layers), self.arithmetic)
         return 100 * sum(own.values()) / macro_area_um2(self.components, self.macro, layers)
+
+
+def macro_of(bundle: Bundle) -> MacroConfig:
+    """The macro that a bundle was made for."""
+    own = bundle.macro
+    return MacroConfig(rows=own.rows, cols=own.cols, rows_active=own.rows_active, dac_bits=own.dac_bits,
+                       adc_bits=own.adc_bits)  # fmt: skip
 
 
 def layer_sizes(layers: Sequence[AnalogLayer]) -> list[LayerSize]:
