@@ -29,14 +29,20 @@ def figure(results: Sequence[Tied], layer: str, source: str) -> Figure:
         axes.axvline(PAPER, color="0.7", ls=":", label=f"Weinstock: {PAPER} of 84 rows (96.66 %)")
     for r in tied:
         axes.annotate(f"-{r.of(layer).saved:.0f} %", (r.of(layer).physical, r.figures["test_accuracy"]),
-                      textcoords="offset points", xytext=(0, 8), ha="center", fontsize=8)
-    best = max(tied, key=lambda r: (round(r.figures["test_accuracy"], 1), r.of(layer).saved))
-    lost = free.figures["test_accuracy"] - best.figures["test_accuracy"]
+                      textcoords="offset points", xytext=(4, 8), ha="left", fontsize=8)
     axes.set(xlabel=f"physical rows of {layer}", ylabel="test accuracy in per cent", xlim=(0, None))
     axes.margins(y=0.25)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
-    word = "loses" if lost >= 0 else "gains"
-    axes.set_title(f"{layer} on {best.of(layer).physical} rows instead of {before.rows} {word} {abs(lost):.2f} points\n"
-                   f"({source})", fontsize=10)
+    rows, found = [r.of(layer).physical for r in tied], [r.figures["test_accuracy"] for r in tied]
+    axes.set_title(
+        f"{layer} on {_span(rows, 'd')} rows instead of {before.rows}: {_span(found, '.2f')} %,"
+        f" as trained {free.figures['test_accuracy']:.2f} %\n({source}, {free.figures['test_images']:,} test images)",
+        fontsize=10,
+    )
     return fig
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    low, high = format(min(values), form), format(max(values), form)
+    return low if low == high else f"{low} to {high}"
