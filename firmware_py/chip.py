@@ -101,12 +101,15 @@ class Chip:
         self.correction.step += 1
         return int(logits.argmax())
 
-    def calibrate(self, x: npt.NDArray[Any] | None = None) -> CalibrationReport:
-        """Closed-form calibration without labels on images x, by default the bundle's own vectors."""
+    def calibrate(self, x: npt.NDArray[Any] | None = None, kind: str = "full") -> CalibrationReport:
+        """Closed-form calibration without labels on images x, by default the bundle's own vectors.
+
+        kind: 'full', or 'gains' or 'moments' (firmware_py.calibrate), which leave mask values as at first boot.
+        """
         images = self._images(self.bundle.calibration_x if x is None else x)
         if len(images) == 0:
             raise RramError("calibrate: 0 vectors given, expected at least 1")
-        report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read)
+        report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read, kind)
         self.correction.read += len(images)
         return report
 
