@@ -36,6 +36,26 @@ def test_without_effects_it_is_the_keras_network(pairing: str) -> None:
     np.testing.assert_allclose(found.logits(x), wanted, atol=1e-3 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_branches_and_batch_norm_are_those_of_keras(pairing: str) -> None:
+    from host_tools.backend import keras
+
+    inputs = keras.Input(SHAPE)
+    a = L.Conv2D(4, 3, padding="same", use_bias=False, name="c1")(inputs)
+    a = L.ReLU()(L.BatchNormalization(name="b1")(a))
+    b = L.BatchNormalization(name="b2")(L.Conv2D(4, 3, padding="same", name="c2")(a))
+    out = L.Dense(CLASSES, name="fc")(L.Flatten()(L.AveragePooling2D(2)(L.ReLU()(L.Add()([a, b])))))
+    model, rng = keras.Model(inputs, out, name="net"), np.random.default_rng(2)
+    for layer in model.layers:
+        if layer.name in ("b1", "b2"):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    x, profile = scaled(data().x_test)[:40], DeviceProfile.load("charan-65nm")
+    macro = paired_macro(MacroConfig(), profile, pairing)
+    found = ArrayNetwork.program(weights_of(model, WHOLE), profile, macro, seed=0, sample=x, effects=Effects.none())
+    wanted = model.predict_on_batch(x)
+    np.testing.assert_allclose(found.logits(x), wanted, atol=1e-3 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize(("macro", "levels", "steps"), [
     (MacroConfig(), 9, 8), (MacroConfig(pairing="offset"), 17, 8), (sliced(2, 2), 4, 7), (sliced(3, 1), 2, 3),
 ])
