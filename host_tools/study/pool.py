@@ -7,9 +7,11 @@ import os
 import pickle
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +69,8 @@ class Processes:
         # spawn: TensorFlow's threads in the parent do not survive a fork
         pool = ProcessPoolExecutor(self.count, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
         try:
-            futures = {pool.submit(_job, str(folder), job): job for job in jobs}
+            with _interrupts_ignored():  # as long as processes are started: they inherit it
+                futures = {pool.submit(_job, str(folder), job): job for job in jobs}
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BaseException:  # interrupted, a worker died, or an error: nobody waits for the chips under way
@@ -84,6 +87,19 @@ def _lay_out(folder: Path, stocks: Mapping[str, Stock], data: StudyData) -> None
         np.save(folder / f"{name}.npy", getattr(data, name))
     for digest, stock in stocks.items():
         (folder / digest).write_bytes(pickle.dumps(stock))
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """A terminal sends Ctrl-C to the workers, too; the parent alone deals with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -13,6 +13,7 @@ from device_models.profile import DeviceProfile
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.export import STAGES, ExportOptions, export_bundle
+from host_tools.importers import load
 from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model, read_record, save_model, sha256
 from host_tools.study.run import RecipeFiles
@@ -104,11 +105,12 @@ def _export(
     if path.exists():
         return
     with console.progress(f"exporting {network.stem}", STAGES) as bar:
+        record = read_record(network) if network.suffix == ".keras" else {}
         provenance = {
-            "network": {"file": network.name, "sha256": sha256(network), "record": read_record(network)},
+            "network": {"file": network.name, "sha256": sha256(network), "record": record},
             "ideal": {"file": ideal.name, "sha256": sha256(ideal)},
         }
-        export_bundle(path, load_model(network), load_model(ideal), profile, data, options, provenance,
+        export_bundle(path, load(network), load(ideal), profile, data, options, provenance,
                       lambda stage: bar.advance(1, stage))  # fmt: skip
 
 

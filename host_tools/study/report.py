@@ -54,10 +54,10 @@ class Row:
 def print_table(title: str, rows: Sequence[Row], asked: Asked = USUAL) -> None:
     """The table for people, in per cent. Columns that no row fills are left out."""
     axes = list(rows[-1].point)
-    header = [*axes, "", "mean ± sd", f"{asked.confidence:g} % interval", "lowest",
+    header = ["", *axes, "mean ± sd", f"{asked.confidence:g} % interval", "lowest",
               f"chips ≥ {asked.yield_at:g} %" if asked.yield_at is not None else "",
               "unchanged", "SRAM"]  # fmt: skip
-    lines = [[*(_text(row.point.get(axis)) for axis in axes), row.heading, *_cells(row, asked)] for row in rows]
+    lines = [[row.heading, *(_text(row.point.get(axis)) for axis in axes), *_cells(row, asked)] for row in rows]
     used = [i for i in range(len(header)) if any(line[i] for line in lines)]
     console.table(title, [header[i] for i in used], [[line[i] for i in used] for line in lines])
 

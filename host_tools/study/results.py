@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from host_tools.study.cases import DIGEST, Case, value_columns
 from host_tools.study.chips import ChipPlan, StudyData
 from host_tools.study.journal import Layout
 from host_tools.study.pool import ARRAYS
-from host_tools.study.run import DIGEST, Case, value_columns
 
 
 def layout_of(cases: Sequence[Case], data: StudyData, name: str) -> Layout:

@@ -1,4 +1,4 @@
-"""A study: every chip of every case, wherever it is done, kept as it comes; and what it says, as rows.
+"""A study: every chip of every case, wherever it is done, kept as it comes.
 
     subject = Subject("student", BundleSource(Bundle.open("lenet5.rram.safetensors")), ChipPlan(...))
     cases = cases_of([subject], grid([parse_sweep("programming.sigma=0.1:0.6:6")]))
@@ -7,42 +7,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from firmware_py.bundle import Bundle
-from firmware_py.correction import count_sram
-from firmware_py.reference import Reference
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.errors import HostError
-from host_tools.quiet import quiet
-from host_tools.study.axes import AXES, Setup
-from host_tools.study.chips import (
-    UNTOUCHED,
-    ChipPlan,
-    Stock,
-    StudyData,
-    clean_name,
-    columns,
-    measure_chips,
-    opened,
-    vectors,
-)
+from host_tools.study.cases import Case, Subject, cases_of, refuse_other_images
+from host_tools.study.chips import UNTOUCHED, ChipPlan, Stock, StudyData, measure_chips, opened
 from host_tools.study.jobs import Job, Result, Workers, run_jobs
 from host_tools.study.journal import Journal
 from host_tools.study.pool import workers_for
 from host_tools.study.report import Row
-from host_tools.study.sources import BundleSource, Source
-from host_tools.study.steps import Step, parse_steps
-from host_tools.study.sweep import Point, label, text
+from host_tools.study.rows import ideal_accuracy, ideal_rows, rows_of
+from host_tools.study.sources import BundleSource
 
-DIGEST = 16  # hexadecimal digits of a digest in a results file
-LEARNT = ("calibrated", "recalibrated", "adapted")  # steps after which the SRAM holds something
+__all__ = ["RecipeFiles", "StudyOptions", "ideal_accuracy", "plain_row", "run_study", "study_bundle", "study_data"]
 
 
 @dataclass(frozen=True)
@@ -60,80 +41,10 @@ class StudyOptions:
         return range(self.first_seed, self.first_seed + self.chips)
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is studied: `name` (of its row for untouched chips, and before other rows unless it is 'student')."""
-
-    name: str
-    source: Source
-    plan: ChipPlan
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One subject at one point of the sweep."""
-
-    subject: Subject
-    point: Point
-    plan: ChipPlan
-    bundle: Bundle
-
-    def key(self, seed: int) -> tuple[str, ...]:
-        """Which line of a results file chip `seed` is."""
-        values = (text(value) for value in self.point.values())
-        return (self.subject.name, self.bundle.digest[:DIGEST], *values, str(seed))
-
-
 def study_data(data: Dataset, images: int | None = None) -> StudyData:
     """Test part to measure on; held-out training images to learn from."""
     _, x_stream, y_stream = data.validation()
     return StudyData(data.x_test[:images], data.y_test[:images], x_stream, y_stream)
-
-
-def cases_of(
-    subjects: Sequence[Subject], points: Sequence[Point], data: StudyData, advance: Callable[[], None] = lambda: None
-) -> list[Case]:
-    """Every subject at every point, with its bundle; all that cannot be is refused here, before a chip is measured."""
-    for subject in subjects:
-        subject.source.refuse([AXES[name] for name in points[0]])
-    setups = [(subject, point, _setup(subject, point)) for subject in subjects for point in points]
-    cases = []
-    for subject, point, setup in setups:
-        case = Case(subject, point, setup.plan, subject.source.bundle(setup))
-        _refuse(case, data)
-        cases.append(case)
-        advance()
-    return cases
-
-
-def _setup(subject: Subject, point: Point) -> Setup:
-    setup = subject.source.setup(subject.plan)
-    for name, value in point.items():
-        setup = AXES[name].apply(setup, value)
-    return setup
-
-
-def _refuse(case: Case, data: StudyData) -> None:
-    """HostError or ProfileError for steps that this bundle's chips cannot take."""
-    stock = Stock(case.bundle)
-    history: tuple[Step, ...] = ()
-    start = parse_steps(case.plan.start) if case.plan.start else ()
-    for step in (*start, *parse_steps(case.plan.steps)):
-        if step.kind in ("aged", "baked"):
-            history = (*history, step)
-            stock.after(history)
-        elif step.kind in ("calibrated", "recalibrated"):
-            vectors(case.bundle, data, step)
-
-
-def refuse_other_images(bundle: Bundle, data: Dataset) -> None:
-    """HostError where a bundle takes other images than the data set has, or tells other classes apart."""
-    if bundle.input_shape != data.shape or bundle.classes != data.classes:
-        raise HostError(
-            f"{bundle.path}: made for images {list(bundle.input_shape)} and {len(bundle.classes)} classes,"
-            f" data set {data.name} has {list(data.shape)} and {len(data.classes)}"
-        )
 
 
 def run_study(
@@ -180,40 +91,6 @@ def _refuse_other_bundles(cases: Sequence[Case], journal: Journal) -> None:
                             f"{mine}); give another file, it is not overwritten")
 
 
-def rows_of(case: Case, chips: Sequence[Result]) -> list[Row]:
-    """A row for every step of a case."""
-    rows, sram, helped = [], count_sram(case.bundle), False
-    for step in parse_steps(case.plan.steps):
-        helped = helped or step.kind in LEARNT
-        clean = clean_name(step) in chips[0] and step.kind == "adapted"
-        rows.append(Row(
-            row_name(case.subject, step),
-            tuple(chip[step.name] for chip in chips),
-            sram if helped else None,
-            tuple(chip[clean_name(step)] for chip in chips) if clean else None,
-            case.subject.title if step.kind == "untouched" and case.subject.title else step.title,
-            case.point,
-        ))  # fmt: skip
-    return rows
-
-
-def row_name(subject: Subject, step: Step) -> str:
-    """The row of a step: the subject itself where nothing was done to its chips."""
-    if step.kind == "untouched":
-        return subject.name
-    return step.name if subject.name == "student" else f"{subject.name} {step.name}"
-
-
-def ideal_rows(cases: Sequence[Case], data: StudyData) -> list[Row]:
-    """The digital network of the cases; it is one figure, as a sweep does not change it."""
-    found: dict[str, Row] = {}
-    for case in cases:
-        content = hashlib.sha256(case.bundle.ideal_tflite.tobytes()).hexdigest()
-        if content not in found and case.bundle.ideal_tflite.size:
-            found[content] = Row("ideal", (ideal_accuracy(case.bundle, data),))
-    return list(found.values())[:1]
-
-
 def study_bundle(plan: ChipPlan, data: Dataset, options: StudyOptions) -> list[Row]:
     """Rows ideal, student, calibrated, shifted, adapted of a bundle."""
     bundle = opened(plan.bundle)
@@ -231,34 +108,6 @@ def plain_row(plan: ChipPlan, data: Dataset, options: StudyOptions) -> Row:
         untouched = replace(plan, steps=UNTOUCHED)
         chips = measure_chips(untouched, study_data(data, options.images), options.seeds, options.workers, bar.advance)
     return Row("plain", tuple(chip["untouched"] for chip in chips))
-
-
-def ideal_accuracy(bundle: Bundle, data: StudyData) -> float:
-    """Accuracy in per cent of the bundle's digital network, as LiteRT runs it."""
-    with quiet():
-        reference = Reference(bundle)
-    right = [int(np.argmax(reference.predict(x))) == y for x, y in zip(data.x_test, data.y_test, strict=True)]
-    return float(100 * np.mean(right))
-
-
-def value_columns(cases: Sequence[Case]) -> list[str]:
-    """The columns of accuracies that these cases need, each once."""
-    return list(dict.fromkeys(name for case in cases for name in columns(case.plan)))
-
-
-def summary_of_points(cases: Sequence[Case]) -> Mapping[str, list[object]]:
-    """Axis to its values, in order, each once."""
-    axes: dict[str, list[object]] = {}
-    for case in cases:
-        for name, value in case.point.items():
-            if value not in axes.setdefault(name, []):
-                axes[name].append(value)
-    return axes
-
-
-def case_label(case: Case) -> str:
-    """For people."""
-    return label(case.point) or case.subject.name
 
 
 @dataclass(frozen=True)

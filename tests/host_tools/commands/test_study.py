@@ -110,7 +110,7 @@ def test_what_cannot_be_is_said_before_any_work(
     arguments: list[str], text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("host_tools.study.prepare.prepare", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setattr("host_tools.study.request.prepare", lambda *_: pytest.fail("work was done"))
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("rram: ")

@@ -59,7 +59,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     from tests.host_tools import networks
 
     folder = tmp_path_factory.mktemp("study")
-    data = networks.data(200)
+    data = replace(networks.data(200), name="corners", classes=("0", "1", "2", "3"))
     model = solved(data)
     model.save(folder / "net.keras")
     options = ExportOptions(mask=MaskChoice("magnitude", sram_percent=20.0), vectors=16, seed=3)
@@ -67,4 +67,4 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     for name in ("charan-65nm", "techA"):
         paths[name] = folder / f"{name}.rram.safetensors"
         export_bundle(paths[name], model, model, DeviceProfile.load(name), data, options, {})
-    return Small(folder / "net.keras", replace(data, name="corners"), paths["charan-65nm"], paths["techA"])
+    return Small(folder / "net.keras", data, paths["charan-65nm"], paths["techA"])

@@ -14,11 +14,13 @@ pytest.importorskip("pydantic", reason="a board: no workstation tools")
 from firmware_py.bundle import Bundle
 from firmware_py.correction import count_sram
 from host_tools.errors import HostError
+from host_tools.study.cases import Case, Subject, cases_of
 from host_tools.study.chips import ChipPlan, Stock, StudyData
 from host_tools.study.jobs import Here, Job, Result
 from host_tools.study.journal import open_journal
 from host_tools.study.results import layout_of
-from host_tools.study.run import Case, StudyOptions, Subject, cases_of, rows_of, run_study, study_data
+from host_tools.study.rows import rows_of
+from host_tools.study.run import StudyOptions, run_study, study_data
 from host_tools.study.sources import BundleSource
 from host_tools.study.sweep import grid, parse_sweep
 from tests.host_tools.study.conftest import Small

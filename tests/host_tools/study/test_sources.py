@@ -20,8 +20,8 @@ from host_tools.export import ExportOptions, export_bundle
 from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model
 from host_tools.study.axes import AXES, Setup
+from host_tools.study.cases import Subject, cases_of
 from host_tools.study.chips import ChipPlan
-from host_tools.study.run import Subject, cases_of
 from host_tools.study.sources import BundleSource, ModelSource, rederived
 from host_tools.study.sweep import grid, parse_sweep
 from tests.host_tools.profiles import changed

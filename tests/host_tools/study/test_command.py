@@ -1,0 +1,213 @@
+"""`rram study` as a workbench: sweeps, results, resuming after Ctrl-C, and what is refused before any work."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+pytest.importorskip("click", reason="a board: no workstation tools")
+
+from host_tools.cli import main
+from tests.host_tools.study.conftest import Small
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def own(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Options that name the data set as a user has it: a file."""
+    monkeypatch.chdir(tmp_path)
+    data = small.data
+    np.savez("own.npz", x_train=data.x_train, y_train=data.y_train, x_test=data.x_test, y_test=data.y_test)
+    return ("--data", "own", "--data-dir", ".", "--images", "50", "--cache", "cache/recipes")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Exit code, standard output and standard error of `rram study ARGUMENTS`."""
+
+    def study(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(["study", *arguments])
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return study
+
+
+def lines(path: str) -> list[dict[str, str]]:
+    """A results file as a CSV reader sees it."""
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_sweep_over_two_axes_is_a_line_a_chip_and_point(small: Small, own: tuple[str, ...], run: Run) -> None:
+    code, out, err = run(str(small.bundle), *own, "--chips", "3", "--workers", "1", "--steps", "untouched,calibrated",
+                         "--sweep", "programming.sigma=0.1:0.5:3", "--sweep", "macro.adc_bits=4,8", "-o", "r.csv",
+                         "--plot", "p.png", "--yield-at", "60", "--json", "-")  # fmt: skip
+    assert code == 0, err
+    result, rows = json.loads(out), lines("r.csv")
+    assert result["axes"] == {"programming.sigma": [0.1, 0.3, 0.5], "macro.adc_bits": [4, 8]}
+    assert len(rows) == 18
+    assert {row["bundle"] for row in rows} == {"student"}
+    assert len({row["digest"] for row in rows}) == 6
+    assert result["rows"][0]["row"] == "ideal"
+    for row in result["rows"][1:]:
+        point, column = row["point"], "untouched" if row["row"] == "student" else "calibrated"
+        where = {name: f"{value:g}" for name, value in point.items()}
+        mine = [float(line[column]) for line in rows if {name: line[name] for name in where} == where]
+        assert len(mine) == 3
+        assert row["mean"] == pytest.approx(np.mean(mine), abs=1e-4)
+        assert row["yield_percent"] == pytest.approx(100 * np.mean(np.array(mine) >= 60), abs=1e-3)
+        if np.ptp(mine):
+            low, high = stats.ttest_1samp(mine, 0.0).confidence_interval()
+            assert (row["mean_low"], row["mean_high"]) == pytest.approx((low, high), abs=1e-3)
+    assert Path("p.png").read_bytes().startswith(b"\x89PNG")
+    assert "mean ± sd" in err and "0.3" in err
+
+
+def test_a_second_run_measures_nothing_and_says_the_same(
+    small: Small, own: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = (str(small.bundle), *own, "--chips", "3", "--workers", "1", "--steps", "untouched", "-o", "r.csv")
+    first = json.loads(run(*few, "--json", "-")[1])
+    monkeypatch.setattr("host_tools.study.jobs.measure", lambda *_: pytest.fail("measured again"))
+    code, out, err = run(*few, "--json", "-")
+    assert code == 0
+    assert json.loads(out) == first
+    assert "3 of 3 chips are in the results file already" in err
+
+
+def test_parquet_comes_with_its_csv(small: Small, own: tuple[str, ...], run: Run) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra")
+    code, _, err = run(str(small.bundle), *own, "--chips", "2", "--workers", "1", "--steps", "untouched",
+                       "--sweep", "programming.sigma=0.1,0.4", "-o", "r.parquet")  # fmt: skip
+    assert code == 0, err
+    table = parquet.read_table("r.parquet")
+    assert table["untouched"].to_pylist() == [float(row["untouched"]) for row in lines("r.csv")]
+    said = json.loads(table.schema.metadata[b"rram_study"])
+    assert said["data"] == "own" and len(said["bundles"]) == 2 and said["options"] == lines("r.csv")[0]["options"]
+
+
+def test_a_model_is_exported_and_a_recipe_is_swept(small: Small, own: tuple[str, ...], run: Run) -> None:
+    few = ("--chips", "2", "--workers", "1", "--steps", "untouched,calibrated", "--json", "-")
+    code, out, err = run(str(small.network), *own, "--profile", "charan-65nm", "--sram", "20", *few,
+                         "--sweep", "levels=4,10")  # fmt: skip
+    assert code == 0, err
+    rows = json.loads(out)["rows"]
+    assert [row.get("point") for row in rows] == [None, *[{"levels": n} for n in (4, 4, 10, 10)]]
+    assert len(list(Path("cache/studies").iterdir())) == 2
+
+
+def test_ctrl_c_leaves_a_file_that_the_same_command_goes_on_with(small: Small, own: tuple[str, ...]) -> None:
+    """As a terminal does it: the whole group of processes gets the signal, in the middle of many chips."""
+    command = [sys.executable, "-m", "host_tools.cli", "study", str(small.bundle), *own, "--chips", "100000",
+               "--workers", "2", "--steps", "untouched", "-o", "r.csv"]  # fmt: skip
+    root = Path(__file__).parents[3]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *filter(None, sys.path)])}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment)
+    try:
+        until = time.monotonic() + 200
+        while time.monotonic() < until and process.poll() is None:
+            if Path("r.csv").exists() and Path("r.csv").read_bytes().count(b"\n") > 3:
+                break
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    done = len(lines("r.csv"))
+    assert process.returncode == 130, err
+    assert f"interrupted; {done} chips are in r.csv: the same command goes on there" in err
+    assert "Traceback" not in err
+    assert Path("r.csv").read_bytes().endswith(b"\n")
+
+
+def test_what_was_interrupted_goes_on_to_the_same_figures(small: Small, own: tuple[str, ...], run: Run) -> None:
+    few = (str(small.bundle), *own, "--workers", "1", "--steps", "untouched")
+    whole = json.loads(run(*few, "--chips", "4", "-o", "whole.csv", "--json", "-")[1])
+    parts = Path("whole.csv").read_bytes().splitlines(keepends=True)
+    Path("r.csv").write_bytes(b"".join(parts[:3]) + parts[3][:-7])  # two chips, and the third half written
+    code, out, err = run(*few, "--chips", "4", "-o", "r.csv", "--json", "-")
+    assert code == 0
+    assert json.loads(out) == whole
+    assert "2 of 4 chips are in the results file already" in err
+    assert Path("r.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
+def refused(run: Run, *arguments: str) -> str:
+    """The one line that a mistake gets."""
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    *before, line = err.splitlines()
+    assert all(" done in " in text for text in before) and line.startswith("rram: "), err
+    return line
+
+
+def test_options_that_do_not_go_together_are_one_line(small: Small, own: tuple[str, ...], run: Run) -> None:
+    bundle, model = str(small.bundle), str(small.network)
+    for arguments, text in (
+        ((bundle, *own, "--sweep", "levels=4,8"), "holds levels, not weights; give the model itself"),
+        ((bundle, *own, "--sweep", "age_h=1,10"), "has no relaxation"),
+        ((bundle, *own, "--sweep", "temperature_C=140"), "has no bakes"),
+        ((bundle, *own, "--steps", "untouched,flown"), "'flown' is not"),
+        ((bundle, *own, "--output", "r.txt"), "--output: r.txt does not end in .csv or .parquet"),
+        ((bundle, *own, "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"), "give one of them"),
+        ((bundle, *own, "--profile", "techA"), "are for a MODEL.keras; a bundle or a recipe has its own"),
+        ((model, *own), "--profile NAME is missing"),
+        ((model, "--profile", "techA"), "--data NAME is missing"),
+        ((bundle, *own, "--sweep", "vectors=1000000", "--steps", "calibrated"), "1000000 vectors asked"),
+        ((bundle, *own, "--sweep", "macro.rows_active=100"), "rows_active: 100 does not divide"),
+        ((bundle, *own, "--sweep", "adapt.lr=-1"), "expected lr > 0"),
+    ):
+        assert text in refused(run, *arguments), arguments
+
+
+def test_another_studys_file_is_left_alone(small: Small, own: tuple[str, ...], run: Run) -> None:
+    few = (str(small.bundle), *own, "--chips", "2", "--workers", "1", "--steps", "untouched", "-o", "r.csv")
+    assert run(*few)[0] == 0
+    before = Path("r.csv").read_bytes()
+    assert "made with shift x -> 0.5 x + 0.4, now it is rotated by 40 deg" in refused(run, *few, "--shift", "rotate:40")
+    assert "made by another study" in refused(run, *few, "--sweep", "programming.sigma=0.1,0.2")
+    assert Path("r.csv").read_bytes() == before
+
+
+def test_a_scheduler_that_does_not_answer_is_told_before_any_work(
+    small: Small, own: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="needs the cluster extra")
+    monkeypatch.setattr("host_tools.study.request._subjects", lambda *_: pytest.fail("work was done"))
+    text = refused(run, str(small.bundle), *own, "--scheduler", "tcp://127.0.0.1:1")
+    assert "--scheduler: tcp://127.0.0.1:1 does not answer within 5 s as a Dask scheduler" in text
+
+
+@pytest.mark.parametrize(("module", "option", "extra"), [
+    ("pyarrow", ("-o", "r.parquet"), "rram-edge[parquet]"),
+    ("distributed", ("--scheduler", "tcp://127.0.0.1:1"), "rram-edge[cluster]"),
+])  # fmt: skip
+def test_an_extra_that_is_absent_is_named(
+    small: Small, own: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch, module: str, option: Any, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    text = refused(run, str(small.bundle), *own, *option)
+    assert f"(pip install '{extra}')" in text
+    assert not Path("r.csv").exists()
+
+
+def test_axes_are_listed(run: Run) -> None:
+    code, out, _ = run("--axes")
+    assert code == 0
+    assert "programming.sigma" in out and "levels of a cell, evenly spaced (needs the model)" in out
