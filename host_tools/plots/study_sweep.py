@@ -86,15 +86,17 @@ def _panel(axes: Axes, along: str, rows: Sequence[Row]) -> None:
 
 
 def finding(rows: Sequence[Row]) -> str:
-    """What the last row of the study (with all help) does along the axis, in one sentence."""
-    along, last = main_axis(rows), rows[-1].row
-    name, part = _panels(rows, along)[0]
-    mine = [row for row in part if row.row == last]
-    mean = [float(np.mean(row.values)) for row in mine]
-    best, worst = int(np.argmax(mean)), int(np.argmin(mean))
-    where = f" ({name})" if name and len(_panels(rows, along)) > 1 else ""
-    return (f"{mine[0].heading}: {mean[best]:.2f} % at {along} = {_text(mine[best].point[along])}, "
-            f"{mean[worst]:.2f} % at {_text(mine[worst].point[along])}{where}")
+    """What the first and the last row of the study do from one end of the axis to the other, in one sentence."""
+    along = main_axis(rows)
+    panels = _panels(rows, along)
+    where, part = panels[0]
+    names = list(dict.fromkeys(row.row for row in part))
+    told = []
+    for name in dict.fromkeys((names[0], names[-1])):
+        mine = [row for row in part if row.row == name]
+        told.append(f"{name} {np.mean(mine[0].values):.2f} to {np.mean(mine[-1].values):.2f} %")
+    ends = f"{along} from {_text(part[0].point[along])} to {_text(part[-1].point[along])}"
+    return f"{ends}: {', '.join(told)}{f' ({where})' if len(panels) > 1 else ''}"
 
 
 def _text(value: Any) -> str:

@@ -78,7 +78,8 @@ def test_the_picture_of_a_sweep_has_a_panel_for_every_other_point(capsys: pytest
     line = panels[1].get_lines()[0]
     np.testing.assert_allclose(line.get_xdata(), [0.1, 0.2, 0.4])
     np.testing.assert_allclose(100 - np.asarray(line.get_ydata()), [96.0, 94.0, 90.0])
-    assert "96.50 % at programming.sigma = 0.1, 90.50 % at 0.4" in finding(rows)
+    told = "student 95.50 to 89.50 %, calibrated 96.50 to 90.50 % (macro.adc_bits = 4)"
+    assert finding(rows) == f"programming.sigma from 0.1 to 0.4: {told}"
     print_table("t", rows)
     assert "programming.sigma" in capsys.readouterr().err
 
