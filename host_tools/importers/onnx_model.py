@@ -49,7 +49,8 @@ def _reason(network: Network, operator: Operator) -> str | None:
         options.get("training_mode", 0) or any(network.constant(operator, i) is None for i in range(1, 5))
     ):
         return "BatchNormalization in training, or with computed statistics"
-    if kind in ("Mul", "Div", "Sub") and network.constant(operator, 1) is None:
+    constants = len(network.constants_of(operator))
+    if (kind in ("Mul", "Sub") and constants != 1) or (kind == "Div" and network.constant(operator, 1) is None):
         return f"{kind} by a computed value"
     if kind == "Cast" and options.get("to") not in FLOATS:
         return "Cast to another type than a float"
@@ -113,7 +114,7 @@ def _norm(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
 
 
 def _add(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    constants = [n.constants[key] for key in o.inputs if key in n.constants]
+    constants = n.constants_of(o)
     if not constants:
         return b.add(v, o.name)
     if len(constants) > 1 or len(v) > 1:
@@ -122,9 +123,10 @@ def _add(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
 
 
 def _scale(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    constant = _per_channel(n.constants[o.inputs[1]], v[0])
+    constant = _per_channel(n.constants_of(o)[0], v[0])
     if o.kind == "Sub":
-        return b.affine(v[0], np.ones(1), -constant)
+        first = o.inputs[0] in n.constants  # constant - value
+        return b.affine(v[0], np.full(1, -1.0 if first else 1.0), constant if first else -constant)
     if o.kind == "Div" and not np.all(constant):
         raise Unsuitable("a division by 0")
     return b.affine(v[0], 1 / constant if o.kind == "Div" else constant, np.zeros(1))

@@ -52,6 +52,10 @@ class Network:
         """How many operators take a tensor; the network's output counts as one more."""
         return sum(operator.inputs.count(key) for operator in self.operators) + (key == self.output_key)
 
+    def constants_of(self, operator: Operator) -> list[Array]:
+        """The constant inputs of an operator, whichever they are."""
+        return [self.constants[key] for key in operator.inputs if key in self.constants]
+
     def constant(self, operator: Operator, index: int) -> Array | None:
         """A constant input of an operator; None where it is computed or absent."""
         return self.constants.get(operator.inputs[index]) if index < len(operator.inputs) else None

@@ -38,7 +38,7 @@ def _reason(network: Network, operator: Operator) -> str | None:
         return "pooling with padding 'same'"
     if operator.kind in ("CONV_2D", "FULLY_CONNECTED") and network.constant(operator, 1) is None:
         return "weights that are computed"
-    if operator.kind in ("MUL", "SUB") and network.constant(operator, 1) is None:
+    if operator.kind in ("MUL", "SUB") and len(network.constants_of(operator)) != 1:
         return f"{operator.kind} of two computed values"
     return None
 
@@ -77,18 +77,18 @@ def _mean(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
 
 
 def _add(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    constants = [n.constants[key] for key in o.inputs if key in n.constants]
+    constants = n.constants_of(o)
     if not constants:
         return _fused(b, o, b.add(v, o.name))
     return _fused(b, o, b.affine(v[0], np.ones(1), constants[0]))
 
 
 def _scale(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    constant = n.constant(o, 1)
-    assert constant is not None  # _reason has looked
+    constant = n.constants_of(o)[0]  # _reason has looked
     if o.kind == "MUL":
         return _fused(b, o, b.affine(v[0], constant, np.zeros(1)))
-    return _fused(b, o, b.affine(v[0], np.ones(1), -constant))
+    first = o.inputs[0] in n.constants  # constant - value
+    return _fused(b, o, b.affine(v[0], np.full(1, -1.0 if first else 1.0), constant if first else -constant))
 
 
 def _pad(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:

@@ -102,7 +102,8 @@ def test_what_pixels_are_goes_into_the_first_layer(tmp_path: Path) -> None:
 
 def test_what_the_network_itself_does_to_an_image_goes_there_too(tmp_path: Path) -> None:
     g = Graph((1, 3, 6, 5))
-    x = g("Sub", g("Mul", "image", g.const(np.float32(2))), g.const(np.float32([1, 0.5, 0]).reshape(3, 1, 1)))
+    x = g("Sub", g("Mul", g.const(np.float32(-2)), "image"), g.const(np.float32([1, 0.5, 0]).reshape(3, 1, 1)))
+    x = g("Sub", g.const(np.float32(0.25)), x)
     x = g.norm(g("Div", x, g.const(np.float32([0.5, 1, 2]).reshape(1, 3, 1, 1))), 3)
     x = g("Flatten", g("AveragePool", x, kernel_shape=[2, 1], strides=[2, 1]))
     agrees(g.save(tmp_path / "net.onnx", g("Gemm", x, g.weights(45, 5))), (6, 5, 3), atol=2e-5)

@@ -106,6 +106,20 @@ def test_a_quantised_input_says_what_pixels_are(tmp_path: Path) -> None:
     assert "c_1 (zero padding of an input whose black is not 0)" in line(tmp_path / "net.tflite")
 
 
+def test_what_the_network_does_to_pixels_goes_into_the_first_layer(tmp_path: Path) -> None:
+    """Rescaling, as Keras' own examples begin: pixels 0 to 255 become -1 to 1."""
+    source = networks.chain(L.Rescaling(1 / 127.5, offset=-1), L.Conv2D(4, 3, activation="relu"), L.Flatten(),
+                            L.Dense(CLASSES))  # fmt: skip
+    path = tmp_path / "net.tflite"
+    path.write_bytes(converted(source))
+    wanted, _ = interpreted(path.read_bytes(), X.astype(np.float32))
+    found = np.asarray(load(path, (0.0, 255.0))(X / np.float32(255)))
+    np.testing.assert_allclose(found, wanted, atol=2e-5 * np.abs(wanted).max())
+    path.write_bytes(converted(source, True, X.astype(np.float32)))
+    wanted, step = interpreted(path.read_bytes(), X.astype(int) - 128)
+    assert np.abs(np.asarray(load(path)(X / np.float32(255))) - wanted).max() < 6 * step
+
+
 def line(path: Path) -> str:
     """The one line that refuses a file, without its path."""
     with pytest.raises(HostError) as error:
