@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device_models.derive import with_levels
+from device_models.derive import table_probabilities, with_levels
 from device_models.measured import read_cells
 from device_models.measured.cells import MeasuredCells
 from device_models.parts import Evidence
@@ -20,7 +20,6 @@ FILE = Path("rram") / "relaxation" / "techB" / "relaxdata.min.tsv.gz"
 COLUMNS = ("addr", "time_s", "r_ohm", "g_S", "gi_S", "range", "timept_s")
 TARGET = "(addr / 2) % 32"
 STEP_uS = 128 / 32  # targets are (level + 1/2) times this
-PROBABILITIES = tuple(np.round(np.linspace(0, 1, 101), 4).tolist())
 
 
 def unseen_half(folder: Path, levels_uS: Sequence[float] = TEN_OF_B) -> DeviceProfile:
@@ -35,12 +34,13 @@ def unseen_half(folder: Path, levels_uS: Sequence[float] = TEN_OF_B) -> DevicePr
 
 def from_cells(base: DeviceProfile, cells: MeasuredCells, levels_uS: Sequence[float]) -> DeviceProfile:
     """`base` at other levels, with the quantiles of the cells of these targets for its spread."""
+    probability = tuple(table_probabilities().tolist())
     evidence = Evidence(source=cells.source, assumption=False, note="Quantiles of the readings themselves.")
     rows = []
     for target in levels_uS:
         own = cells.g_uS[cells.level == round(target / STEP_uS - 0.5)]
-        rows.append(tuple((np.quantile(own, PROBABILITIES) - target).tolist()))
-    spread = QuantileSpread(distribution="quantiles", reference="absolute_uS", probability=PROBABILITIES,
+        rows.append(tuple((np.quantile(own, probability) - target).tolist()))
+    spread = QuantileSpread(distribution="quantiles", reference="absolute_uS", probability=probability,
                             deviation=tuple(rows), evidence=evidence)  # fmt: skip
     moved = with_levels(base, levels_uS)
     document = {key: getattr(moved, key) for key in type(moved).model_fields}
