@@ -105,3 +105,17 @@ def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: 
     assert (code, out) == (2, "")
     assert err.startswith(f"rram: {message}")
     assert err.count("\n") == 1
+
+
+def test_what_7_86_per_cent_area_holds_is_as_the_page_says(
+    capsys: pytest.CaptureFixture[str], bundle: Path, repo_root: Path
+) -> None:
+    code, out, _ = run(capsys, str(bundle), "--json", "-")
+    assert code == 0
+    rows = {row["value_bits"]: row for row in json.loads(out)["room_at_7.86_area"]}
+    page = (repo_root / "docs/cost.md").read_text(encoding="utf-8")
+    for row in rows.values():
+        assert f"{row['fixed_percent']:.2f} %" in page
+        assert f"{row['entries']:,}" in page
+        assert f"{row['weights_percent']:.1f}" in page
+    assert rows[8]["entries"] > 2 * rows[32]["entries"]
