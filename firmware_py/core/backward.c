@@ -7,14 +7,18 @@
 /* Transposed read of a dense layer: m->dx[k] = sum over j of c[j] D[k][j]. */
 static void transposed_dense(const kernels *kern, const layer *l, learn_memory *m) {
     const size_t n = l->n;
+    int64_t *wide = wide_errors(l) ? m->dx : NULL;
+    int32_t *narrow = m->dx;
     memset(m->pairs, 0, (n + SLACK) * sizeof *m->pairs);
     for (size_t j = 0; j < n; j++) m->pairs[j] = (uint16_t)m->c[j];
     for (size_t q = 0; q < l->pairs; q++)
         for (size_t j = 0; j < n; j += SHORT_COLUMNS) {
             int32_t sum[2];
             kern->transposed(l->w + (q * n + j) * 2, m->pairs + j, n - j < SHORT_COLUMNS ? n - j : SHORT_COLUMNS, sum);
-            m->dx[l->off[q]] += sum[0];
-            m->dx[l->off[q] + 1] += sum[1]; /* a row without a partner adds 0 */
+            if (wide)
+                wide[l->off[q]] += sum[0], wide[l->off[q] + 1] += sum[1]; /* a row without a partner adds 0 */
+            else
+                narrow[l->off[q]] += sum[0], narrow[l->off[q] + 1] += sum[1];
         }
 }
 
@@ -35,7 +39,8 @@ static void transpose_block(const layer *l, size_t j, int16_t *wt) {
 
 /* Transposed read of a convolution: each position's errors go back to the inputs that it saw. */
 static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m) {
-    const size_t n = l->n, k = l->k;
+    const int wide = wide_errors(l);
+    const size_t n = l->n, k = l->k, size = wide ? sizeof(int64_t) : sizeof(int32_t);
     uint32_t pair[COLUMN_BLOCK / 2], from[16];
     for (uint32_t i = 0; i < COLUMN_BLOCK / 2; i++) pair[i] = 2 * i;
     for (size_t j = 0; j < n; j += COLUMN_BLOCK) {
@@ -45,9 +50,9 @@ static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m
             for (uint32_t i = 0; i < 16; i++) from[i] = (p + (i < count ? i : count - 1)) * l->n + (uint32_t)j;
             kern->dot(m->c, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
             for (uint32_t i = 0; i < count; i++) {
-                int64_t *to = m->dx + position_base(l, p + i);
+                char *to = (char *)m->dx + position_base(l, p + i) * size;
                 for (size_t row = 0; row < l->d.kh; row++)
-                    kern->accumulate(m->patch + i * k + row * l->run, l->run, to + row * l->pitch);
+                    kern->accumulate(m->patch + i * k + row * l->run, l->run, wide, to + row * l->pitch * size);
             }
         }
     }
@@ -87,7 +92,9 @@ static void sparse_backward(const layer *l, const float *delta, learn_memory *m)
 void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m) {
     const rram_node *d = &l->d;
     const size_t input = (size_t)l->pad_h * l->pitch, row = (size_t)d->in_w * d->in_c;
-    memset(m->dx, 0, (input + 2) * sizeof *m->dx);
+    const int64_t *wide = wide_errors(l) ? m->dx : NULL;
+    const int32_t *narrow = m->dx;
+    memset(m->dx, 0, (input + 2) * (wide ? sizeof *wide : sizeof *narrow));
     memset(m->dxs, 0, input * sizeof *m->dxs);
     repeat_columns(d->gain, l->n, m->repeated);
     const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->c);
@@ -100,7 +107,7 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, in
     for (size_t y = 0; y < d->in_h; y++)
         for (size_t x = 0; x < row; x++) {
             const size_t at = (y + d->pad_top) * l->pitch + (size_t)d->pad_left * d->in_c + x;
-            const float back = (float)m->dx[at] * factor + m->dxs[at];
+            const float back = (wide ? (float)wide[at] : (float)narrow[at]) * factor + m->dxs[at];
             dx[y * row + x] = add ? dx[y * row + x] + back : back;
         }
 }

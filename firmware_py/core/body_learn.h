@@ -41,8 +41,13 @@ FN int32_t body_correlate(const int16_t *a, const int16_t *b, size_t count) {
     return vi_sum(vi_add(vacc_sum(s), vacc_sum(t)));
 }
 
-FN void body_accumulate(const int32_t *from, size_t count, int64_t *to) {
-    for (size_t i = 0; i < count; i++) to[i] += from[i];
+FN void body_accumulate(const int32_t *from, size_t count, int wide, void *to) {
+    int64_t *sums = to;
+    for (size_t i = 0; wide && i < count; i++) sums[i] += from[i];
+    int32_t *s = to;
+    size_t i = wide ? count : 0;
+    for (; i + LANES <= count; i += LANES) vi_store(s + i, vi_add(vi_load(s + i), vi_load(from + i)));
+    for (; i < count; i++) s[i] += from[i];
 }
 
 FN void body_transposed(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]) {

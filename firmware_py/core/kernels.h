@@ -68,7 +68,8 @@ typedef struct kernels {
     float (*quantize)(const float *delta, size_t count, const float *gain, size_t n, int16_t *c);
     /* sum of a[i] * b[i]; both may be read past the end, where a is zero; |a| <= 127, |b| <= 255, count <= 65536 */
     int32_t (*correlate)(const int16_t *a, const int16_t *b, size_t count);
-    void (*accumulate)(const int32_t *from, size_t count, int64_t *to);
+    /* to[i] += from[i]; to: int64 or int32 */
+    void (*accumulate)(const int32_t *from, size_t count, int wide, void *to);
     /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n
      */
     void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);

@@ -27,7 +27,7 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     bump g = b; /* gradients first, then dLoss/dinput, in the same memory */
     m->column = take(&g, plane_span(l) + SLACK, sizeof *m->column);
     m->planes = take(&g, planes ? input + SLACK : 0, sizeof *m->planes);
-    m->dx = take(&b, inner ? input + 2 : 0, sizeof *m->dx);
+    m->dx = take(&b, inner ? input + 2 : 0, wide_errors(l) ? sizeof(int64_t) : sizeof(int32_t));
     m->dxs = take_spare(&other, room, &b, inner ? input : 0, sizeof *m->dxs);
     m->pairs = take(&b, inner && !conv ? n + SLACK : 0, sizeof *m->pairs);
     m->wt = take_spare(&other, room, &b, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);

@@ -12,7 +12,7 @@ typedef struct learn_memory {
     int16_t *column; /* one column of c, spread over a plane of the padded input */
     int16_t *planes; /* [in_c][pad_h][pad_w] codes by channel; one channel: code itself */
     /* dLoss/dinput of an inner layer */
-    int64_t *dx;           /* padded input: transposed reads of the array */
+    void *dx;              /* padded input: transposed reads of the array; int64 where the layer's sums need it */
     float *dxs;            /* padded input: the mask's share */
     int32_t *pairs;        /* dense: error codes as pairs (c, 0) */
     int16_t *wt;           /* convolution: [COLUMN_BLOCK / 2][K][2] weights of a block of columns, transposed */
@@ -23,6 +23,10 @@ typedef struct learn_memory {
 /* Entries of the mask, and the places of the outputs in a plane of the padded input: from the first to the last, and
  * between. */
 static inline size_t entries_of(const layer *l) { return l->masked ? (size_t)l->d.mask_start[l->n] : 0; }
+/* Whether sums of 8-bit error codes times D, over all that one input feeds, need int64. */
+static inline int wide_errors(const layer *l) {
+    return (uint64_t)l->d.kh * l->d.kw * l->n * 127 * 32767 > INT32_MAX;
+}
 static inline size_t plane_span(const layer *l) {
     return (size_t)(l->d.out_h - 1) * l->d.sh * l->pad_w + (size_t)(l->d.out_w - 1) * l->d.sw + 1;
 }

@@ -79,6 +79,17 @@ def test_branches(tmp_path: Path, variant: str, nodes: list[dict]) -> None:
     assert_same(opened(tmp_path, spec), Effects(), images(spec, 4, 2), AdaptConfig(), variant)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_errors_of_many_columns(tmp_path: Path, variant: str) -> None:
+    """Sums over 9 x 64 and over 600 columns might leave int32: the core takes int64 for them."""
+    nodes = [{"op": "conv2d", "name": "a", "kernel": [1, 1], "stride": [1, 1], "padding": "same", "out": [4, 4, 3]},
+             {"op": "conv2d", "name": "b", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [4, 4, 64]},
+             {"op": "flatten"}, {"op": "dense", "name": "c", "out": [600]},
+             {"op": "dense", "name": "d", "out": [3]}]  # fmt: skip
+    spec = Synthetic(nodes=nodes, input_shape=(4, 4, 2), mask_share=0.05, faults=(2**30, 2**31, 0, 32767))
+    assert_same(opened(tmp_path, spec), Effects(), images(spec, 3, 2), AdaptConfig(), variant)
+
+
 @pytest.mark.parametrize("nodes", [RESNET, FORKED], ids=["resnet", "forked"])
 def test_both_engines_are_calibrated_alike(tmp_path: Path, nodes: list[dict]) -> None:
     spec = Synthetic(nodes=nodes, input_shape=(8, 8, 2) if nodes is RESNET else (5, 5, 1), mask_share=0.2)
