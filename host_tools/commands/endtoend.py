@@ -54,8 +54,8 @@ def command(profile: str | None, device_model: Any, efforts: tuple[str, ...], ce
     """Device model, programming algorithm, training with its variation (VAT), accuracy: the whole way, per effort.
 
     Each effort writes cells; what it leaves is a profile; a network is trained for it from the ideal one by noise
-    injection alone. That network and the plain one run on chips with read noise and converters, not calibrated. What
-    was trained is kept, and an interrupted run goes on where it was.
+    injection alone. It, the plain one and one trained as long without variation (control) run on chips with read noise
+    and converters, not calibrated. What was trained is kept, and an interrupted run goes on where it was.
 
     \b
     Example: rram endtoend --plot endtoend.png
@@ -111,19 +111,20 @@ def _recipe(data: Dataset, model: str | None, epochs: int | None, teacher_epochs
 
 
 def _show(found: EndToEnd, chips: int, images: int) -> None:
-    title = (f"{found.network} on {found.data}, {images:,} test images, {chips} chips; ideal {found.ideal:.2f} %, "
-             f"levels and converters alone {found.levels_only:.2f} %")
-    head = ["effort", "cells", "pulses", "energy pJ", "sd uS", "error uS", "failed %", "plain %", "min", "VAT %", "min"]
+    kinds = ", ".join(dict.fromkeys(point.written.effort.setup.kind for point in found.points))
+    title = (f"{found.network} on {found.data}, {images:,} test images, {chips} chips of {kinds} cells; ideal "
+             f"{found.ideal:.2f} %, levels and converters alone {found.levels_only:.2f} %")
+    head = ["effort", "pulses", "energy pJ", "error uS", "failed %", "plain % (min)", "control % (min)", "VAT % (min)"]
     console.table(title, head, [_row(point) for point in found.points])
-    console.say("pulses and energy: of a cell, all levels alike; error: rms distance from the target")
+    console.say("pulses and energy: of a cell, all levels alike; error: rms distance from the target; control: trained "
+                "as long, without variation")
 
 
 def _row(point: Point) -> list[str]:
-    def of(row: OnChips) -> list[str]:
-        return [f"{row.mean:.2f} ± {row.std:.2f}", f"{min(row.values):.2f}"]
+    def of(row: OnChips) -> str:
+        return f"{row.mean:.2f} ± {row.std:.2f} ({min(row.values):.2f})"
 
     report = point.written.report
     energy = "-" if report.energy_pJ is None else f"{report.energy_pJ:.3g}"
-    return [point.written.effort.name, point.written.effort.setup.kind, f"{report.pulses:.3g}", energy,
-            f"{report.sd_uS:.3g}", f"{point.written.error_uS:.3g}", f"{report.failed_percent:.2g}", *of(point.plain),
-            *of(point.vat)]  # fmt: skip
+    return [point.written.effort.name, f"{report.pulses:.3g}", energy, f"{point.written.error_uS:.3g}",
+            f"{report.failed_percent:.2g}", of(point.plain), of(point.control), of(point.vat)]

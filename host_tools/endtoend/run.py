@@ -31,6 +31,7 @@ from host_tools.training.recipes import Recipe, StudentPlan
 from host_tools.training.workshop import Workshop
 
 Values = tuple[float, ...]
+CONTROL = "control"
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,14 @@ class OnChips:
 
 @dataclass(frozen=True)
 class Point:
-    """One effort: what was written, the plain network on it, and the one trained for it (VAT)."""
+    """One effort: what was written, the plain network on it, and the one trained for it (VAT).
+
+    control: a network trained exactly as long, for the levels but without variation: what of VAT is mere training.
+    """
 
     written: Written
     plain: OnChips
+    control: OnChips
     vat: OnChips
 
     def as_json(self) -> dict[str, Any]:
@@ -99,7 +104,8 @@ class Point:
                 "tolerance_uS": setup.allowed_uS, "pulses": report.pulses, "energy_pJ": report.energy_pJ,
                 "time_us": float(np.mean([row.time_us for row in report.levels])), "sd_uS": report.sd_uS,
                 "error_uS": self.written.error_uS, "failed_percent": report.failed_percent,
-                "plain": self.plain.as_json(), "vat": self.vat.as_json()}
+                "plain": self.plain.as_json(),
+                "control": self.control.as_json(), "vat": self.vat.as_json()}
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,9 @@ def end_to_end(efforts: Sequence[Effort], data: Dataset, plan: Plan) -> EndToEnd
     HostError for no effort or one given twice, ProfileError where the cells cannot be written so.
     """
     arrays, written = study_data(data, plan.chips.images), _written(efforts, plan.cells)
-    kept = {_slug(one.effort): _kept_profile(one, plan.cache) for one in written}
-    students = {name: StudentPlan(plan.recipe.student, profile=str(path)) for name, path in kept.items()}
+    profile = written[0].effort.setup.profile
+    students = {_slug(one.effort): _student(one.profile, plan) for one in written}
+    students[CONTROL] = _student(profile, plan, variation=0.0)
     workshop = OwnTeacher(replace(plan.recipe, more=students), data, plan.seed, plan.cache / "networks",
                           own=plan.teacher)  # fmt: skip
     teacher = workshop.teacher()
@@ -135,19 +142,23 @@ def end_to_end(efforts: Sequence[Effort], data: Dataset, plan: Plan) -> EndToEnd
     points = []
     for one in written:
         console.say(f"{one.effort.name}: {one.report.pulses:.3g} pulses a cell, sd {one.report.sd_uS:.3g} uS")
-        points.append(Point(one, on.of(teacher, one), on.of(workshop.student(_slug(one.effort)), one)))
-    network, profile = load_model(teacher), written[0].effort.setup.profile
-    return EndToEnd(data.name, network.name, profile.name, on.ideal(), on.exact(profile), tuple(points))
+        plain, control = on.of(teacher, one), on.of(workshop.student(CONTROL), one)
+        points.append(Point(one, plain, control, on.of(workshop.student(_slug(one.effort)), one)))
+    return EndToEnd(data.name, load_model(teacher).name, profile.name, on.ideal(), on.exact(profile), tuple(points))
 
 
 def _slug(effort: Effort) -> str:
     return "vat-" + re.sub(r"[^a-z0-9.]+", "-", effort.name.lower())
 
 
-def _kept_profile(written: Written, cache: Path) -> Path:
-    """The written profile as a file, by its content: trainings name it."""
-    text = written.profile.to_json()
-    path = cache / "written" / f"{written.profile.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+def _student(profile: DeviceProfile, plan: Plan, **changes: Any) -> StudentPlan:
+    return StudentPlan(replace(plan.recipe.student, **changes), profile=str(_kept_profile(profile, plan.cache)))
+
+
+def _kept_profile(profile: DeviceProfile, cache: Path) -> Path:
+    """A profile as a file, by its content: trainings name it."""
+    text = profile.to_json()
+    path = cache / "written" / f"{profile.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text, encoding="utf-8")

@@ -61,13 +61,14 @@ def vat(recipe: Recipe, epochs: int) -> Recipe:
 def recovered(found: EndToEnd, words: str) -> list[Claim]:
     """Points that training, programming and both win over one attempt with the plain network, chip by chip."""
     (one, precise), ideal = found.points, found.ideal
-    plain, trained = np.array(one.plain.values), np.array(one.vat.values)
+    plain, trained, control = (np.array(row.values) for row in (one.plain, one.vat, one.control))
     written, both = np.array(precise.plain.values), np.array(precise.vat.values)
     attempts, pulses = one.written.report.pulses, precise.written.report.pulses
     cost = f"{pulses:.3g} pulses a cell for {attempts:.3g}"
     return [
         _row("one attempt a cell, plain network: points below the ideal network", ideal - plain, words, None),
         _row("VAT recovers, one attempt a cell", trained - plain, words, _above_zero(trained - plain)),
+        _row("training as long without variation recovers, one attempt a cell", control - plain, words, None),
         _row(f"precise programming recovers, without VAT ({cost})", written - plain, words,
              _above_zero(written - plain)),
         _row("both together recover", both - plain, words, _above_zero(both - plain)),

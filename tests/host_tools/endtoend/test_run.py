@@ -70,7 +70,7 @@ def test_every_effort_has_both_networks_on_its_own_cells(done: tuple[EndToEnd, P
     assert [point.written.effort.name for point in found.points] == list(TEXTS)
     assert found.points[0].written.error_uS > 3 * found.points[1].written.error_uS
     for point in found.points:
-        assert len(point.plain.values) == len(point.vat.values) == 3
+        assert len(point.plain.values) == len(point.control.values) == len(point.vat.values) == 3
         assert point.as_json()["pulses"] == point.written.report.pulses
 
 
@@ -89,9 +89,11 @@ def test_the_figures_are_those_of_a_board_with_these_cells(done: tuple[EndToEnd,
 
 
 def test_a_network_is_trained_for_its_own_profile_by_noise_alone(done: tuple[EndToEnd, Path]) -> None:
-    records = [read_record(path) for path in sorted((done[1] / "networks").glob("*.keras"))]
+    records = [read_record(path) for path in sorted((done[1] / "networks").glob("*-vat-*.keras"))]
     assert sorted(record["profile"] for record in records) == ["charan-65nm-rvw", "charan-65nm-single"]
-    assert all(record["recipe"]["kd"] == 0 for record in records)
+    assert all(record["recipe"]["kd"] == 0 and record["recipe"]["variation"] == 1 for record in records)
+    (control,) = (read_record(path) for path in (done[1] / "networks").glob("*-control-*.keras"))
+    assert control["recipe"] == records[0]["recipe"] | {"variation": 0.0}
 
 
 def test_nothing_is_done_twice_and_an_interrupted_run_goes_on(done: tuple[EndToEnd, Path], data: Dataset, own: Path,
