@@ -135,16 +135,16 @@ def _tell(prepared: Prepared, chips: list[list[Result]]) -> None:
     rows = [row for case, found in zip(prepared.cases, chips, strict=True) for row in rows_of(case, found)]
     ideal = ideal_rows(prepared.cases, prepared.data)
     images = len(prepared.data.y_test)
-    shift = prepared.cases[-1].plan.shift
+    shift = None if "shift" in asked.axes_swept else str(prepared.cases[-1].plan.shift)
     title = f"{prepared.dataset.name}, {images:,} test images, {asked.chips} chips"
-    if "shift" not in asked.axes_swept and any(step.kind == "shifted" for step in parse_steps(asked.steps)):
+    if shift is not None and any(step.kind == "shifted" for step in parse_steps(asked.steps)):
         title += f"; input change: {shift}"
     report.print_table(title, [*ideal, *rows], how)
     if asked.plot:
         _draw(asked.plot, title, ideal, rows)
     result: dict[str, Any] = {
         "recipe": asked.recipe, "bundle": prepared.cases[-1].bundle.path.name, "chips": asked.chips, "images": images,
-        "seed": asked.seed, "shift": str(shift), "labels": asked.labels, "confidence": asked.confidence,
+        "seed": asked.seed, "shift": shift, "labels": asked.labels, "confidence": asked.confidence,
         "rows": [row.as_json(how) for row in [*ideal, *rows]],
     }  # fmt: skip
     if asked.yield_at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +43,9 @@ def sweep_figure(title: str, rows: Sequence[Row]) -> Figure:
         axes.set_ylim(min(most, 110), least)
     for axes in list(grid.flat)[count:]:
         axes.set_visible(False)
-    grid[0][0].set_ylabel("test accuracy in per cent\n(line: mean, band: sd, small mark: lowest chip)")
+    grid[0][0].set_ylabel("test accuracy in per cent\n(mean; band or bar: sd; small mark: lowest chip)")
     grid[0][0].legend(fontsize=8, loc="best")
-    figure.suptitle(finding(rows), fontsize=10)
+    figure.suptitle(textwrap.fill(finding(rows), 90 if count == 1 else 140), fontsize=9)
     figure.supxlabel(title, fontsize=8)
     return figure
 
@@ -69,15 +70,19 @@ def _panel(axes: Axes, along: str, rows: Sequence[Row]) -> None:
     place = {value: i if words else value for i, value in enumerate(values)}
     for i, name in enumerate(dict.fromkeys(row.row for row in rows)):
         mine = sorted((row for row in rows if row.row == name), key=lambda row: place[row.point[along]])
-        x = [place[row.point[along]] for row in mine]
+        x = [place[row.point[along]] + (0.12 * i if words else 0) for row in mine]
         errors = [np.maximum(100 - np.array(row.values), LEAST_ERROR) for row in mine]
         mean = np.array([error.mean() for error in errors])
         spread = np.array([error.std(ddof=1) if len(error) > 1 else 0.0 for error in errors])
         style, marker = STYLES[i % len(STYLES)]
         colour = COLOURS[i % len(COLOURS)]
-        line = "none" if words else style
-        axes.plot(x, mean, linestyle=line, marker=marker, color=colour, label=mine[0].heading, ms=6)
-        axes.fill_between(x, np.maximum(mean - spread, LEAST_ERROR), mean + spread, color=colour, alpha=0.15, lw=0)
+        low, high = np.maximum(mean - spread, LEAST_ERROR), mean + spread
+        if words:  # nothing lies between two words
+            bars = np.array([mean - low, high - mean])
+            axes.errorbar(x, mean, bars, fmt=marker, color=colour, label=mine[0].heading, ms=6, capsize=3)
+        else:
+            axes.plot(x, mean, linestyle=style, marker=marker, color=colour, label=mine[0].heading, ms=6)
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
         axes.plot(x, [error.max() for error in errors], linestyle="none", marker=marker, color=colour, ms=3, mfc="none")
     if words:
         axes.set_xticks(range(len(values)), [str(value) for value in values], rotation=20)
@@ -86,12 +91,16 @@ def _panel(axes: Axes, along: str, rows: Sequence[Row]) -> None:
 
 
 def finding(rows: Sequence[Row]) -> str:
-    """What the first and the last row of the study do from one end of the axis to the other, in one sentence."""
+    """What the first and the last row do from one end of the axis to the other; for words, the best and the worst."""
     along = main_axis(rows)
     panels = _panels(rows, along)
     where, part = panels[0]
     names = list(dict.fromkeys(row.row for row in part))
     told = []
+    if isinstance(part[0].point[along], str):  # words have no ends
+        last = sorted((row for row in part if row.row == names[-1]), key=lambda row: -np.mean(row.values))
+        best, worst = (f"{np.mean(row.values):.2f} % with {row.point[along]}" for row in (last[0], last[-1]))
+        return f"{names[-1]}: {best}, {worst}{f' ({where})' if len(panels) > 1 else ''}"
     for name in dict.fromkeys((names[0], names[-1])):
         mine = [row for row in part if row.row == name]
         told.append(f"{name} {np.mean(mine[0].values):.2f} to {np.mean(mine[-1].values):.2f} %")
