@@ -30,6 +30,15 @@ def test_quantiles_are_those_of_cells_moved_one_by_one() -> None:
         assert np.all((low <= found) & (found <= high)), level
 
 
+def test_a_bake_without_spread_only_moves_the_cells() -> None:
+    document = DeviceProfile.load("techA").model_dump(mode="json", exclude_none=True)
+    document["retention"]["bakes"] = [{"temperature_C": 90.0, "mean_shift_uS": [2.0] * 32, "sd_uS": [0.0] * 32}]
+    profile, shares = DeviceProfile.from_dict(document), np.linspace(0.1, 0.9, 161)
+    for level in (5, 20, 31):
+        before, after = (programming_distribution(p, level).ppf(shares) for p in (profile, baked(profile, 90)))
+        np.testing.assert_allclose(after, before + 2.0, atol=0.06)
+
+
 def test_a_bake_comes_on_top_of_time_and_ends_what_is_known_of_it() -> None:
     profile = DeviceProfile.load("techA")
     late = aged(profile, 1e4)
