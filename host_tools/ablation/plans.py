@@ -72,13 +72,13 @@ def source_of(path: Path, data: Dataset, seed: int) -> Source:
     return Source(bundle, held_out[order], labels[order], seed)
 
 
-def bench_of(source: Source, data: Dataset, chips: Sequence[int], images: int | None, validate: bool, most: int,
-             engine: str) -> Bench:  # fmt: skip
+def bench_of(source: Source, data: Dataset, chips: Sequence[int], images: int | None, validate: bool,
+             most: int) -> Bench:  # fmt: skip
     """The bench: the test set, or with `validate` the held-out images that are no vectors (`most` of them are)."""
     x, y = (source.held_out[most:], source.labels[most:]) if validate else (data.x_test, data.y_test)
     if len(source.held_out) < most or len(x) == 0:
         raise HostError(f"--vectors: {most} given, data set {data.name} has {len(source.held_out)} held-out images")
-    return Bench(source.bundle, source.held_out[:most], x[:images], y[:images], chips, source.scores("fisher"), engine)
+    return Bench(source.bundle, source.held_out[:most], x[:images], y[:images], chips, source.scores("fisher"))
 
 
 def mask_variants(source: Source, criteria: Sequence[str], sizes: Sequence[float], vectors: int,

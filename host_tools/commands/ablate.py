@@ -27,25 +27,23 @@ FEWEST = 2  # chips that have a spread
 @click.option("--sizes", default=SIZES, show_default=True, help="Masks' sizes, per cent of the weights with a value.")
 @click.option("--criteria", default="all", show_default=True, help="fisher-variance, fisher, gradient-weight,"
               " magnitude, random, fisher-deviation (reads each chip's cells out), or none of them.")  # fmt: skip
-@click.option("--pair", is_flag=True, help="Importance sampling at 2.34 % SRAM against RSA at 5 %, the chips paired.")
-@click.option("--area", type=float, metavar="PERCENT", help="Masks as large as so much of the macros' area holds.")
-@click.option("--kinds", is_flag=True, help="Sparse, low-rank, both, gains, moments in equal SRAM.")
-@click.option("--sram", default=2.34, show_default=True, help="With --kinds: numbers in SRAM, per cent of the weights.")
-@click.option("--vectors", default="64", show_default=True, help="Calibration vectors; with --kinds several: 10,64.")
+@click.option("--pair", is_flag=True, help="Importance at 2.34 % against RSA at 5 %, paired.")
+@click.option("--area", type=float, metavar="PERCENT", help="Masks that fill so much of the macros' area.")
+@click.option("--kinds", is_flag=True, help="Kinds of correction in equal SRAM.")
+@click.option("--sram", default=2.34, show_default=True, help="With --kinds: numbers, per cent of weights.")
+@click.option("--vectors", default="64", show_default=True, help="Calibration vectors; 10,64 with --kinds.")
 @click.option("--value-bits", default="32", type=click.Choice(["8", "16", "32"]), show_default=True,
               help="SRAM values as codes, or float32.")  # fmt: skip
 @click.option("--chips", default=10, show_default=True, type=click.IntRange(FEWEST, 100_000), help="Number of chips.")
 @click.option("--images", type=click.IntRange(1), help="At most so many images [default: all].")
-@click.option("--validate", is_flag=True, help="Judge by held-out training images, for choices; else the test set.")
+@click.option("--validate", is_flag=True, help="Judge by held-out training images.")
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side [default: one a core].")
-@click.option("--engine", default="auto", type=click.Choice(["auto", "c", "numpy"]), show_default=True)
 @click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), callback=console.writable,
               help="Accuracy against the mask's size.")  # fmt: skip
 @console.common_options
 def command(source: Path, profile: str | None, data: str, data_dir: str | None, sizes: str, criteria: str, pair: bool,
             area: float | None, kinds: bool, sram: float, vectors: str, value_bits: str, chips: int, images: int | None,
-            validate: bool, workers: int | None, engine: str, plot: Path | None, seed: int,
-            json_file: str | None) -> None:  # fmt: skip
+            validate: bool, workers: int | None, plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
     """Compare masks of every criterion and size, and kinds of correction, on the same chips of one network.
 
     The student must know no mask: then the criterion alone decides. Every chip is calibrated without labels.
@@ -77,7 +75,7 @@ def command(source: Path, profile: str | None, data: str, data_dir: str | None, 
     if kinds:
         variants["kinds"] = plans.kind_variants(network, sram, counts, bits)
     seeds = range(seed * chips, (seed + 1) * chips)
-    bench = plans.bench_of(network, dataset, seeds, images, validate, max(counts), engine)
+    bench = plans.bench_of(network, dataset, seeds, images, validate, max(counts))
     every = [variant for group in variants.values() for variant in group]
     with console.progress(f"{len(every)} variants on {chips} chips", chips) as bar:
         found = measure(bench, every, workers, lambda: bar.advance(1))
