@@ -124,7 +124,7 @@ def test_the_exported_students_ideal_is_keras_prediction_without_noise(trained: 
 
 
 def test_weights_that_training_held_exactly_start_with_their_values(tmp_path: Path, without_flatbuffer: None) -> None:
-    student = convert(chain(L.Conv2D(4, 3, name="c"), L.ReLU(), L.Flatten(), L.Dense(CLASSES, name="d")), charan(), 0.8)
+    student = convert(chain(L.Conv2D(4, 3, name="c"), L.ReLU(), L.Flatten(), L.Dense(CLASSES, name="d")), charan())
     student.get_layer("c").gain.assign([1, 2, 0.5, -1])
     for layer in ("c", "d"):
         mask = student.get_layer(layer).exact_mask
