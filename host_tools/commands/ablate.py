@@ -43,7 +43,8 @@ FEWEST = 2  # chips that have a spread
 @console.common_options
 def command(source: Path, profile: str | None, data: str, data_dir: str | None, sizes: str, criteria: str, pair: bool,
             area: float | None, kinds: bool, sram: float, vectors: str, value_bits: str, chips: int, images: int | None,
-            validate: bool, workers: int | None, plot: Path | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+            validate: bool, workers: int | None, plot: Path | None, seed: int,
+            json_file: str | None) -> None:  # fmt: skip
     """Compare masks of every criterion and size, and kinds of correction, on the same chips of one network.
 
     The student must know no mask: then the criterion alone decides. Every chip is calibrated without labels.
