@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+
+stats = pytest.importorskip("scipy.stats", reason="a board: no workstation tools")
 
 from firmware_py.correction import SramCount
 from host_tools.plots.study import strips

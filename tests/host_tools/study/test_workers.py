@@ -104,10 +104,10 @@ def test_what_is_kept_beside_data_and_bundle_does_not_travel(small: Small) -> No
         ChipPlan(small.aging, ("untouched",)), data, 1)  # fmt: skip
 
 
-def test_measure_chips_calls_back_once_a_chip_in_any_order(small: Small, alone: list[Result]) -> None:
+def test_measure_chips_calls_back_once_a_chip(small: Small, alone: list[Result]) -> None:
     done: list[int] = []
     plan = ChipPlan(small.bundle, STEPS)
-    assert measure_chips(plan, small.study_data, SEEDS, 2, lambda: done.append(1)) == alone
+    assert measure_chips(plan, small.study_data, SEEDS, 1, lambda: done.append(1)) == alone
     assert len(done) == len(SEEDS)
     assert measure_chips(replace(plan, bundle=Bundle.open(small.bundle)), small.study_data, [], 2, lambda: None) == []
 
