@@ -108,6 +108,7 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
                                   "ideal": {"file": reference.name, "sha256": sha256(reference)}}  # fmt: skip
     with console.progress("exporting", STAGES) as bar:
         model = load(network, pixels)
+        _tell_levels(network, model, device.n_levels)
         digital = model if reference == network else load(reference)
         bundle = export_bundle(
             output, model, digital, device, dataset, options, provenance, lambda stage: bar.advance(1, stage)
@@ -120,6 +121,14 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     given = f"--data {data}" + ("" if data_dir is None else f" --data-dir {data_dir}")
     console.say(f"next: rram study {output} {given} --chips 5")
     console.emit_json({"file": str(output), **result}, json_file)
+
+
+def _tell_levels(network: Path, model: Any, levels: int) -> None:
+    """A word where a student was trained for more levels than the profile has."""
+    own = max((layer.table.levels for layer in model.layers if hasattr(layer, "table")), default=0)
+    if own > levels:
+        text = f"was trained for {own} levels, the profile has {levels}: weights go to the nearest"
+        console.say(f"note: {network} {text}")
 
 
 def _record(network: Path) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def test_another_profile_than_that_of_the_training_is_said(export: Any, tmp_path
     code, _, err = export("--mask", "none", profile=str(tmp_path / "other.json"))
     assert code == 0
     assert "was trained for charan-65nm, and is exported for other" in err
+    assert "was trained for 10 levels, the profile has 3: weights go to the nearest" in err
     assert max(int(layer.levels.max()) for layer in Bundle.open(tmp_path / "b.safetensors").layers) == 2
 
 
