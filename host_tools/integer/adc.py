@@ -70,16 +70,15 @@ def loss(step: Analog, a: Codes, adc: WholeCells) -> float:
 
 
 def matched(network: IntegerNetwork, adc: WholeCells) -> IntegerNetwork:
-    """The network with thresholds in ADC codes: those after a layer of m cells a code are divided by m, rounded up from
-    half a cell below."""
+    """The network with thresholds in ADC codes: those after a layer of m cells a code are divided by m and rounded up,
+    which is the nearest step of a sum that is itself rounded to m cells."""
     steps: list[Step] = []
     m = 1
     for step in network.steps:
         if isinstance(step, Analog):
             m = adc.cells[step.name]
         if isinstance(step, Thresholds) and m > 1:
-            t = step.values.astype(np.int64)
-            step = Thresholds(step.name, (-((1 - 2 * t) // (2 * m))).astype(np.int32))
+            step = Thresholds(step.name, (-(-step.values.astype(np.int64) // m)).astype(np.int32))
         steps.append(step)
     return network.with_steps(tuple(steps))
 
