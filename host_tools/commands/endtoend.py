@@ -114,7 +114,7 @@ def _show(found: EndToEnd, chips: int, images: int) -> None:
     kinds = ", ".join(dict.fromkeys(point.written.effort.setup.kind for point in found.points))
     title = (f"{found.network} on {found.data}, {images:,} test images, {chips} chips of {kinds} cells; ideal "
              f"{found.ideal:.2f} %, levels and converters alone {found.levels_only:.2f} %")
-    head = ["effort", "pulses", "energy pJ", "error uS", "failed %", "plain % (min)", "control % (min)", "VAT % (min)"]
+    head = ["effort", "pulses", "energy pJ", "error uS", "failed %", "plain %", "control %", "VAT %"]
     console.table(title, head, [_row(point) for point in found.points])
     console.say("pulses and energy: of a cell, all levels alike; error: rms distance from the target; control: trained "
                 "as long, without variation")
@@ -122,7 +122,7 @@ def _show(found: EndToEnd, chips: int, images: int) -> None:
 
 def _row(point: Point) -> list[str]:
     def of(row: OnChips) -> str:
-        return f"{row.mean:.2f} ± {row.std:.2f} ({min(row.values):.2f})"
+        return f"{row.mean:.2f} ± {row.std:.2f}"
 
     report = point.written.report
     energy = "-" if report.energy_pJ is None else f"{report.energy_pJ:.3g}"

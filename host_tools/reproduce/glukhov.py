@@ -68,7 +68,8 @@ def recovered(found: EndToEnd, words: str) -> list[Claim]:
     return [
         _row("one attempt a cell, plain network: points below the ideal network", ideal - plain, words, None),
         _row("VAT recovers, one attempt a cell", trained - plain, words, _above_zero(trained - plain)),
-        _row("training as long without variation recovers, one attempt a cell", control - plain, words, None),
+        _row("VAT against training as long without variation, one attempt a cell", trained - control, words,
+             _above_zero(trained - control)),
         _row(f"precise programming recovers, without VAT ({cost})", written - plain, words,
              _above_zero(written - plain)),
         _row("both together recover", both - plain, words, _above_zero(both - plain)),

@@ -50,9 +50,9 @@ def effort(pulses: float, plain: list[float], trained: list[float]) -> Effort:
 def test_points_are_won_chip_by_chip() -> None:
     found = Found([effort(2.0, [70.0, 80.0], [95.0, 97.0]), effort(12.0, [98.0, 98.4], [98.8, 98.6])])
     rows = recovered(found, "here")  # type: ignore[arg-type]
-    assert [row.value for row in rows] == pytest.approx([24.0, 21.0, 1.0, 23.2, 23.7, 0.3])
+    assert [row.value for row in rows] == pytest.approx([24.0, 21.0, 20.0, 23.2, 23.7, 0.3])
     assert rows[1].std == pytest.approx(np.std([25.0, 17.0], ddof=1))
-    assert (rows[1].met, rows[3].met, rows[4].met) == (True, True, True)
+    assert (rows[1].met, rows[2].met, rows[3].met, rows[4].met) == (True, True, True, True)
     assert "12 pulses a cell for 2" in rows[3].claim
     assert all(row.unit == "points" and row.chips == 2 for row in rows)
 
@@ -60,7 +60,7 @@ def test_points_are_won_chip_by_chip() -> None:
 def test_a_gain_within_the_scatter_of_chips_is_none() -> None:
     found = Found([effort(2.0, [70.0, 80.0, 75.0], [80.0, 71.0, 76.0]), effort(9.0, [60.0] * 3, [61.0] * 3)])
     rows = recovered(found, "here")  # type: ignore[arg-type]
-    assert (rows[1].met, rows[3].met, rows[4].met) == (False, False, False)
+    assert (rows[1].met, rows[2].met, rows[3].met, rows[4].met) == (False,) * 4
 
 
 def test_nine_levels_are_held_against_the_published_loss() -> None:
