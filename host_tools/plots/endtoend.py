@@ -96,9 +96,9 @@ def _finding(found: EndToEnd) -> str:
     worst = max(found.points, key=lambda point: point.written.error_uS)
     best = min(found.points, key=lambda point: point.written.error_uS)
     return (f"{found.network}, {worst.written.effort.setup.kind} cells, levels of {found.profile}: "
-            f"{_name(worst).replace(chr(10), ' ')} {_three(worst)},\n{_name(best).replace(chr(10), ' ')} {_three(best)} "
-            "(plain, trained without variation, VAT)")
+            f"{_three(worst)},\n{_three(best)} (plain, trained without variation, VAT)")
 
 
 def _three(point: Point) -> str:
-    return f"{point.plain.mean:.1f}, {point.control.mean:.1f}, {point.vat.mean:.1f} %"
+    name = _name(point).replace("\n", " ")
+    return f"{name} {point.plain.mean:.1f}, {point.control.mean:.1f}, {point.vat.mean:.1f} %"
