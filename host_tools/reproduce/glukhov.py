@@ -34,7 +34,7 @@ NORMAL_95 = 1.96
 
 
 def claims(setting: Setting) -> list[Claim]:
-    """Every row. Quick: digits, ten chips, about two minutes on two quiet cores. Full: LeNet-5 on MNIST, 50 chips, three
+    """Every row. Quick: digits, ten chips, about two minutes on two quiet cores. Full: LeNet-5, MNIST, 50 chips, three
     trainings of twelve epochs, about half an hour beside the teacher."""
     name = "digits" if setting.quick else "mnist"
     data = load(name, None if setting.quick or setting.data_dir is None else f"{setting.data_dir}/{name}")
