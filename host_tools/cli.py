@@ -26,6 +26,7 @@ COMMANDS = {
     "pairings": ("host_tools.commands.pairings", "A network on differential, offset and bit-sliced arrays, compared."),
     "wires": ("host_tools.commands.wires", "Wire resistance (IR drop): exact against fast."),
     "cost": ("host_tools.commands.cost", "Area, energy and time of a macro, and what the SRAM correction adds."),
+    "finetune": ("host_tools.commands.finetune", "Rewrite a chip's cells, imprecisely, until it answers well."),
     "program": ("host_tools.commands.program", "Write cells with verify, and make the outcome a profile."),
     "endtoend": ("host_tools.commands.endtoend", "From device model over programming and training to accuracy."),
     "filament": ("host_tools.commands.filament", "Ask the physical model of a cell: loops, spread, pulses."),

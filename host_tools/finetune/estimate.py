@@ -47,7 +47,7 @@ class Seen:
         """Share [K] of a cell's prior variance (taken alike for all) that the answers leave."""
         ridge = max(self.noise / len(self.rows), 1e-9 * float(self.power.max() + 1e-30)) / max(variance, 1e-9)
         inverse = np.linalg.inv(self.gram.astype(np.float64) + ridge * np.eye(len(self.gram)))
-        return np.clip(ridge * np.diagonal(inverse), 0, 1).astype(np.float32)
+        return np.asarray(np.clip(ridge * np.diagonal(inverse), 0, 1), np.float32)
 
     def cells(self, answers: F32, prior: F32, variance: F32) -> F32:
         """Means [K, M] of the cells given `answers` [n, M]; prior mean and variance [K, M]."""
