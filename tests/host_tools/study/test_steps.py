@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,3 +143,22 @@ def test_steps_before_the_study_are_not_measured(small: Small) -> None:
     assert list(measure_chip(late, small.study_data, 3)) == ["untouched"]
     assert columns(late) == ["untouched"]
     assert measure_chip(late, small.study_data, 3)["untouched"] == pytest.approx(whole["calibrated"], abs=6)
+
+
+def test_sram_and_counters_stay_when_the_cells_age(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Chip] = []
+
+    class Kept(Chip):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            kept.append(self)
+
+    monkeypatch.setattr("host_tools.study.chips.Chip", Kept)
+    data = small.study_data
+    measure_chip(ChipPlan(small.aging, ("aged:1000",), start=("calibrated", "adapted:5")), data, 1)
+    fresh, old = (chip.correction.arrays(chip.bundle) for chip in kept)
+    for name, array in fresh.items():
+        expected = array + [0, len(data.y_test)] if name == "counters" else array  # aged, it was measured
+        np.testing.assert_array_equal(old[name], expected, err_msg=name)
+    assert any(np.any(array != other) for array, other in zip(
+        old.values(), Chip.open(small.aging).correction.arrays(kept[0].bundle).values(), strict=True))  # fmt: skip
