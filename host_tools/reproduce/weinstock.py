@@ -154,7 +154,8 @@ def reordering(networks: Networks, chips: int) -> Claim:
     source = f"{networks.words}, {profile.name}, {chips} chips"
     _picture(networks.setting, "weinstock-reorder.png", figure(found, source))
     stated = next(r for r in found if r.current == STATED)
-    words, met = _words(source, setting, stated), stated.cut[0] >= REORDER_GOAL
+    goal = REORDER if networks.setting.quick else REORDER_GOAL  # ours is stated for the paper's 84 rows
+    words, met = _words(source, setting, stated), stated.cut[0] >= goal
     return Claim(PAPER, "row reorder: error of the last layer cut", REORDER, stated.cut[0], None, words, met, chips)
 
 
