@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from device_models.write.names import Algorithm, Model
+from device_models.write.names import Model
 from host_tools import console
 from host_tools.errors import HostError
 
@@ -24,42 +24,38 @@ COSTS = {"pulses": "pulses", "energy": "energy_pJ", "time": "time_us"}
 
 
 @click.command(context_settings={"max_content_width": 110})
-@click.option("--profile", metavar="NAME|FILE", help=f"Whose cells and levels [default: {PROFILE}, {CELLS} cells].")
-@click.option("--device-model", "device_model", metavar="NAME", help=f"{', '.join(get_args(Model))}.")
-@click.option("--effort", "efforts", multiple=True, metavar="NAME:KEY=NUMBER,...",
-              help=f"{', '.join(get_args(Algorithm))}; keys: tolerance, early (uS), step (mV), start (V), reads, "
-                   "passes, pulses. Again for more [default: five, from one attempt to precise].")  # fmt: skip
-@click.option("--cells", default=1000, show_default=True, metavar="N", help="Cells of each level that are written.")
-@click.option("--data", default="digits", show_default=True, metavar="NAME", help="Data set: digits, mnist, cifar10.")
+@click.option("--profile", metavar="NAME|FILE", help=f"Whose cells and levels [{PROFILE}].")
+@click.option("--device-model", "device_model", metavar="NAME", help="Kind of cells; rram program --help.")
+@click.option("--effort", "efforts", multiple=True, metavar="NAME:KEY=X,..",
+              help="Such as rvw:tolerance=4; again for more [five].")
+@click.option("--cells", default=1000, metavar="N", help="Written cells of each level [1000].")
+@click.option("--data", default="digits", metavar="NAME", help="Data set [digits].")
 @click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder with the data.")
-@click.option("--model", metavar="NAME", help="Network: lenet5, tiny, ... [default: the data set's recipe].")
+@click.option("--model", metavar="NAME", help="Network: lenet5, ... [the data set's recipe].")
 @click.option("--teacher", metavar="FILE.keras", type=click.Path(path_type=Path), help="Your own trained network.")
-@click.option("--epochs", type=click.IntRange(1), help="Of the trainings with variation [default: the recipe].")
-@click.option("--teacher-epochs", type=click.IntRange(1), help="Of the ideal network [default: the recipe].")
-@click.option("--clip", metavar="SD", type=click.FloatRange(0, min_open=True),
-              help="Weight of the highest level in those trainings, in standard deviations [default: the recipe].")
-@click.option("--chips", default=10, show_default=True, type=click.IntRange(1, 100_000), help="Chips of each effort.")
-@click.option("--images", type=click.IntRange(1), help="At most so many test images [default: all].")
-@click.option("--cost", default="pulses", show_default=True, type=click.Choice(list(COSTS)), help="Axis of the figure.")
-@click.option("--workers", type=click.IntRange(1), help="Processes side by side [default: one a core].")
+@click.option("--epochs", metavar="N", type=click.IntRange(1), help="Of training with variation [recipe's].")
+@click.option("--teacher-epochs", metavar="N", type=click.IntRange(1), help="Of the ideal network [recipe's].")
+@click.option("--clip", metavar="SD", type=click.FloatRange(0, min_open=True), help="Highest level [recipe's].")
+@click.option("--chips", default=10, metavar="N", type=click.IntRange(1, 100_000), help="Of each effort [10].")
+@click.option("--images", metavar="N", type=click.IntRange(1), help="At most so many test images [all].")
+@click.option("--cost", default="pulses", type=click.Choice(list(COSTS)), help="Axis of the figure [pulses].")
+@click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trainings are kept.")
 @click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), callback=console.writable,
-              help="Accuracy against effort, with and without VAT.")
+              help="Accuracy against effort.")
 @console.common_options
 def command(profile: str | None, device_model: Any, efforts: tuple[str, ...], cells: int, data: str,
             data_dir: str | None, model: str | None, teacher: Path | None, epochs: int | None,
             teacher_epochs: int | None, clip: float | None, chips: int, images: int | None, cost: str,
             workers: int | None, cache: Path | None, plot: Path | None, seed: int,
             json_file: str | None) -> None:  # fmt: skip
-    """Device model, programming algorithm, training with its variation (VAT), accuracy: the whole way, per effort.
+    """From the device model through a write algorithm and training with its variation (VAT) to accuracy on chips.
 
-    Each effort writes cells; what it leaves is a profile; a network is trained for it from the ideal one by noise
-    injection alone. It, the plain one and one trained as long without variation (control) run on chips with read noise
-    and converters, not calibrated. What was trained is kept, and an interrupted run goes on where it was.
+    Each effort's cells become a profile. The network trained for it, the plain one, and one trained as long
+    without variation (control) run on chips, not calibrated. Trainings are kept: a stopped run goes on.
 
     \b
-    Example: rram endtoend --plot endtoend.png
-             rram endtoend --profile charan-65nm --effort single --effort rvw:tolerance=4 --data mnist --model lenet5
+    Example: rram endtoend --profile charan-65nm --effort single --effort rvw:tolerance=4 --plot endtoend.png
     """
     from device_models.profile import DeviceProfile
     from device_models.write.setup import Setup

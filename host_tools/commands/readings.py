@@ -48,14 +48,14 @@ def command(profile: str, share: float, ratios: str, network: Path | None, recip
     from device_models.profile import DeviceProfile
     from host_tools.data import load
     from host_tools.record import load_model
-    from host_tools.study.prepare import default_cache, prepare_teacher
+    from host_tools.study.prepare import default_cache, workshop
     from host_tools.study.readings import compare_readings
     from host_tools.study.run import StudyOptions
     from host_tools.training import recipes
 
     document, wanted, chosen = DeviceProfile.load(profile), _ratios(ratios), recipes.get(recipe)
     data = load(chosen.data, data_dir)
-    path = network or prepare_teacher(chosen, data, seed, cache or default_cache())
+    path = network or workshop(chosen, data, seed, cache or default_cache()).teacher()
     options = StudyOptions(chips, seed * chips, workers, images)
     with tempfile.TemporaryDirectory() as folder:
         found = compare_readings(load_model(path), data, document, share, wanted, options, engine, Path(folder))

@@ -31,7 +31,7 @@ def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> 
 
 @click.command(name="study", context_settings={"max_content_width": 120})
 @click.argument("source", metavar="[BUNDLE | MODEL.keras]", required=False, type=click.Path(path_type=Path))
-@click.option("--recipe", metavar="NAME", help="Train, distil and export first (kept): mnist-lenet5, ...")
+@click.option("--recipe", metavar="NAME", help="Train, export first: mnist-lenet5, ...")
 @click.option("--data", metavar="NAME", help="Data set [default with --recipe: the recipe's].")
 @click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder: IDX files, npz, class folders.")
 @click.option("--profile", metavar="NAME|FILE", help="MODEL only: the technology to export for.")
@@ -41,12 +41,12 @@ def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> 
 @click.option("--chips", default=20, metavar="N", type=click.IntRange(1, 100_000), help="Number of chips [20].")
 @click.option("--images", metavar="N", type=click.IntRange(1), help="At most so many test images [all].")
 @click.option("--steps", metavar="LIST", default="untouched,calibrated,shifted,adapted",
-              help="Done to every chip: untouched, calibrated:64, aged:1e4, baked:140, ...")
+              help="Also calibrated:64, aged:1e4, baked:140, ...")
 @click.option("--labels", default=1000, metavar="N", type=click.IntRange(0), help="Labels to adapt with [1000].")
 @click.option("--shift", default="affine:0.5,0.4", metavar="KIND",
-              help="Change of the input: affine:0.5,0.4, rotate:40, scale:0.7, noise:0.4, dark, ...")
+              help="Of the input: rotate:40, scale:0.7, noise:0.4, ...")
 @click.option("--sweep", "sweeps", multiple=True, metavar="AXIS=...",
-              help="AXIS=start:stop:count or AXIS=a,b,c; again for a grid. --axes lists them.")
+              help="AXIS=start:stop:count or AXIS=a,b,c; repeatable.")
 @click.option("--axes", is_flag=True, is_eager=True, expose_value=False, callback=_list_axes, help="List the axes.")
 @click.option("--yield-at", type=click.FloatRange(0, 100), metavar="PERCENT", help="Tell the share of chips above.")
 @click.option("--confidence", default=95.0, metavar="PERCENT", type=click.FloatRange(50, 99.99),
@@ -55,22 +55,18 @@ def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> 
 @click.option("--no-read-noise", is_flag=True, help="Leave read noise out.")
 @click.option("--engine", default="auto", type=click.Choice(["auto", "c", "numpy"]), help="What computes [auto].")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
-@click.option("--scheduler", metavar="tcp://...", help="A Dask scheduler: its workers instead of this machine.")
+@click.option("--scheduler", metavar="tcp://...", help="Use the workers of a Dask scheduler.")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where networks and bundles are kept.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
-              help="A line a chip: .csv, or .parquet and .csv. Run again after a stop: it goes on.")
+              help="A line a chip, .csv or .parquet; goes on after a stop.")
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
               help="Figure: every chip, or accuracy along the sweep.")
 @console.common_options
 def command(**given: Any) -> None:
-    """Measure many chips of a bundle, or of a model: untouched, calibrated, aged, after a change of the input, adapted.
-
-    A model is exported for every point of a sweep, and not trained again: a student of one profile is measured on
-    the others as it is.
+    """Measure many chips of a bundle, or of a model, which is exported for every point of a sweep (not trained again).
 
     \b
     Example: rram study lenet5.rram.safetensors --data mnist --chips 20 --json out.json --plot out.png
-    Example: rram study --recipe mnist-lenet5 --chips 20 --json out.json
     Example: rram study lenet5.rram.safetensors --data mnist --sweep programming.sigma=0.1:0.6:6 -o sigma.csv
     """
     from host_tools.study.request import Request, prepare_study

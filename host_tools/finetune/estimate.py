@@ -54,7 +54,8 @@ class Seen:
         sd = np.sqrt(variance)
         right = sd * (self.correlation(answers - answers.mean(axis=0)) - self.gram @ prior)
         ridge = np.float32(max(self.noise / len(self.rows), 1e-9))
-        return prior + sd * _solve(lambda v: sd * (self.gram @ (sd * v)) + ridge * v, right)
+        found: F32 = _solve(lambda v: sd * (self.gram @ (sd * v)) + ridge * v, right)
+        return np.asarray(prior + sd * found, np.float32)
 
 
 def _solve(apply: object, right: F32) -> F32:

@@ -55,7 +55,8 @@ def test_every_operator_of_the_board_converts() -> None:
 
 
 def test_a_student_can_be_its_own_ideal_network() -> None:
-    student = convert(chain(L.Conv2D(3, 3, name="c"), L.ReLU(), L.Flatten(), L.Dense(CLASSES, name="d")), charan(), options=Conversion(clip=2.0))
+    network = chain(L.Conv2D(3, 3, name="c"), L.ReLU(), L.Flatten(), L.Dense(CLASSES, name="d"))
+    student = convert(network, charan(), options=Conversion(clip=2.0))
     x = networks.data().x_test
     found, lsb = run(to_tflite(student, scaled(x)), x[:50])
     assert np.abs(found - student.predict(scaled(x[:50]), verbose=0)).max() < 8 * lsb
