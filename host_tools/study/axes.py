@@ -16,7 +16,7 @@ from host_tools.errors import HostError
 from host_tools.mapping.mask import CRITERIA, MaskChoice
 from host_tools.shift import Shift
 from host_tools.study.chips import ChipPlan
-from host_tools.study.steps import parse_steps
+from host_tools.study.steps import CALIBRATIONS, parse_steps
 
 Value = float | int | str
 SECONDS_AN_HOUR = 3600
@@ -143,7 +143,7 @@ def _start(step: Callable[[Any], str]) -> Callable[[Setup, Any], Setup]:
 
 def _vectors(setup: Setup, value: int) -> Setup:
     steps = parse_steps(setup.plan.steps)
-    fits = [step.kind in ("calibrated", "recalibrated") for step in steps]
+    fits = [step.kind in CALIBRATIONS for step in steps]
     if value < 1 or not any(fits):
         raise HostError(f"--sweep: vectors: {value} for the steps {', '.join(setup.plan.steps)}; expected at least 1, "
                         "and a step calibrated")

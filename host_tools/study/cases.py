@@ -11,7 +11,7 @@ from host_tools.errors import HostError
 from host_tools.study.axes import AXES, Setup
 from host_tools.study.chips import ChipPlan, Stock, StudyData, columns, vectors
 from host_tools.study.sources import Source
-from host_tools.study.steps import Step, parse_steps
+from host_tools.study.steps import CALIBRATIONS, Step, parse_steps
 from host_tools.study.sweep import Point, text
 
 DIGEST = 16  # hexadecimal digits of a digest in a results file
@@ -74,7 +74,7 @@ def _refuse(case: Case, data: StudyData) -> None:
         if step.kind in ("aged", "baked"):
             history = (*history, step)
             stock.after(history)
-        elif step.kind in ("calibrated", "recalibrated"):
+        elif step.kind in CALIBRATIONS:
             vectors(case.bundle, data, step)
 
 

@@ -17,7 +17,7 @@ from firmware_py.correction import AdaptConfig
 from host_tools.errors import HostError
 from host_tools.shift import Shift
 from host_tools.study.cells import cells_after
-from host_tools.study.steps import ALL, UNTOUCHED, Step, parse_steps
+from host_tools.study.steps import ALL, CALIBRATIONS, UNTOUCHED, Step, parse_steps
 
 __all__ = ["ALL", "UNTOUCHED", "ChipPlan", "Stock", "StudyData", "measure", "measure_chip", "measure_chips"]
 
@@ -104,8 +104,8 @@ class _Life:
 
     def do(self, step: Step) -> None:
         """One step, without measuring."""
-        if step.kind in ("calibrated", "recalibrated"):
-            self.chip.calibrate(vectors(self.stock.bundle, self.data, step))
+        if step.kind in CALIBRATIONS:
+            self.chip.calibrate(vectors(self.stock.bundle, self.data, step), CALIBRATIONS[step.kind])
         elif step.kind == "shifted":
             self.shift = Shift.parse(step.argument.replace(";", ",")) if step.argument else self.plan.shift
         elif step.kind == "adapted":

@@ -15,9 +15,9 @@ from host_tools.study.cases import Case, Subject
 from host_tools.study.chips import StudyData, clean_name
 from host_tools.study.jobs import Result
 from host_tools.study.report import Row
-from host_tools.study.steps import Step, parse_steps
+from host_tools.study.steps import CALIBRATIONS, Step, parse_steps
 
-LEARNT = ("calibrated", "recalibrated", "adapted")  # steps after which the SRAM holds something
+LEARNT = (*CALIBRATIONS, "adapted")  # steps after which the SRAM holds something
 
 
 def rows_of(case: Case, chips: Sequence[Result]) -> list[Row]:

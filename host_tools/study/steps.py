@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from host_tools.errors import HostError
 
+CALIBRATIONS = {"calibrated": "full", "recalibrated": "full", "gains": "gains", "moments": "moments"}  # Chip.calibrate
 ALL = ("untouched", "calibrated", "shifted", "adapted")
 UNTOUCHED = ("untouched",)
 
@@ -113,6 +114,11 @@ KINDS = {
                        "a number of vectors, for example 64", _whole),
     "recalibrated": Kind("+ calibrated again, without labels", "+ calibrated again, {} vectors without labels",
                          "a number of vectors, for example 64", _whole),
+    "gains": Kind("+ gains and offsets calibrated, without labels", "+ gains and offsets, {} vectors without labels",
+                  "a number of vectors, for example 64", _whole),
+    "moments": Kind("+ column statistics re-estimated, without labels",
+                    "+ column statistics re-estimated, {} vectors without labels",
+                    "a number of vectors, for example 512", _whole),
     "shifted": Kind("the same chips, input changed", "the same chips, input changed: {}",
                     "a change such as rotate:40", _shift),
     "adapted": Kind("+ labels of the changed input, one at a time", "+ {} labels, one at a time",

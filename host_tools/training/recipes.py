@@ -123,6 +123,7 @@ def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan
 
 DIGITS = StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5))
 CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=45, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
+CIFAR_STUDENT = StudentRecipe(epochs=30, clip=1.0, group=32, augment=CropFlip())
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -145,7 +146,14 @@ RECIPES = {
             DIGITS,
             masked(replace(DIGITS, epochs=30, exact_share=0.6), replace(DIGITS, epochs=60)),
         ),
-        Recipe("cifar10-resnet8", "cifar10", "charan-65nm", CIFAR_TEACHER, StudentRecipe(augment=CropFlip())),
+        Recipe(
+            "cifar10-resnet8",
+            "cifar10",
+            "charan-65nm",
+            CIFAR_TEACHER,
+            CIFAR_STUDENT,
+            {"area": StudentPlan(CIFAR_STUDENT, mask_from="student", mask=AREA)},
+        ),
     )
 }
 

@@ -86,6 +86,19 @@ def test_a_plan_is_a_chip_worked_by_hand(small: Small) -> None:
     assert len(set(found.values())) > 4
 
 
+@pytest.mark.parametrize("kind", ["gains", "moments"])
+def test_a_calibration_may_leave_the_mask_alone(small: Small, kind: str) -> None:
+    data, bundle, chip = small.study_data, Bundle.open(small.bundle), Chip.open(small.bundle, seed=3)
+    found = measure_chip(ChipPlan(small.bundle, (f"{kind}:12",)), data, 3)
+    chip.calibrate(bundle.calibration_x[:12], kind)
+    by_hand = 100 * np.mean(chip.predict_many(data.x_test) == data.y_test)
+    assert found[f"{kind}:12"] == pytest.approx(by_hand)
+    fresh = Chip(bundle, seed=3)
+    for mine, first in zip(chip.correction.layers, fresh.correction.layers, strict=True):
+        np.testing.assert_array_equal(mine.value, first.value)
+        assert not np.array_equal(mine.gain, first.gain)
+
+
 def test_the_same_cells_age_and_keep_their_rank(small: Small) -> None:
     """Cell by cell: the aged conductance is the aged profile's quantile at the rank of the fresh one."""
     bundle, profile = Bundle.open(small.aging), DeviceProfile.load("techA")
