@@ -67,10 +67,11 @@ class Workshop:
             if helper is not None and plan.mask is not None:
                 masks = masks_from(load_model(helper), profile, self.data, plan.mask)
             with console.progress(f"training the student {name!r}", plan.recipe.epochs) as bar:
-                return distill(
+                model, record = distill(
                     self.data, load_model(teacher), profile, plan.recipe, self.seed, bar.advance,
                     start=load_model(start) if start else None, masks=masks, checkpoint=checkpoint,
                 )  # fmt: skip
+            return model, {**record, "teacher": {"file": teacher.name, "sha256": sha256(teacher)}}
 
         return self._network(name, made_by, train)
 

@@ -56,7 +56,7 @@ def test_inspect_counts_what_keras_counts(trained: Trained, capsys: pytest.Captu
 def test_inspect_shows_the_same_to_people(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "inspect", str(trained.files.bundle))
     assert (code, out) == (0, "")
-    for text in ("conv1", "fc1", "charan-65nm", "SRAM", "tiles", "LiteRT flatbuffer", "teacher.keras",
+    for text in ("conv1", "fc1", "charan-65nm", "SRAM", "tiles", "LiteRT flatbuffer", trained.files.teacher.name,
                  Bundle.open(trained.files.bundle).digest):  # fmt: skip
         assert text in err
 

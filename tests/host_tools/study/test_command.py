@@ -108,7 +108,7 @@ def test_a_model_is_exported_and_a_recipe_is_swept(small: Small, own: tuple[str,
     assert code == 0, err
     rows = json.loads(out)["rows"]
     assert [row.get("point") for row in rows] == [None, *[{"levels": n} for n in (4, 4, 10, 10)]]
-    assert len(list(Path("cache/studies").iterdir())) == 2
+    assert len(list(Path("cache/recipes/bundles").iterdir())) == 2
 
 
 def test_ctrl_c_leaves_a_file_that_the_same_command_goes_on_with(small: Small, own: tuple[str, ...]) -> None:
@@ -125,7 +125,7 @@ def test_ctrl_c_leaves_a_file_that_the_same_command_goes_on_with(small: Small, o
                 break
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=200)
     finally:
         process.kill()
     done = len(lines("r.csv"))
