@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from device_models.derive import _finite_quantiles, _table, table_probabilities
+from device_models.derive import finite_quantiles, quantile_table, table_probabilities
 from device_models.distributions import Distribution, GaussianMixture
 from device_models.errors import ProfileError
 
@@ -37,7 +37,7 @@ def baked(profile: DeviceProfile, temperature_C: float) -> DeviceProfile:
     assert profile.retention is not None
     return profile.model_copy(update={
         "name": f"{profile.name[:48]}-baked-{temperature_C:g}C".replace("+", ""),
-        "programming": _table(p, np.stack(rows), profile.retention.evidence),
+        "programming": quantile_table(p, np.stack(rows), profile.retention.evidence),
         "description": f"{profile.description} Cells after the bake at {temperature_C:g} C.", "relaxation": None})
 
 
@@ -54,7 +54,7 @@ def _find(profile: DeviceProfile, temperature_C: float) -> Bake:
 def _after(profile: DeviceProfile, bake: Bake, level: int) -> Distribution:
     """Distribution in uS of the cells of `level`: each segment of the table before, moved and blurred by the bake."""
     p = table_probabilities()
-    x = _finite_quantiles(profile, profile.programming, level, p)
+    x = finite_quantiles(profile, profile.programming, level, p)
     least = _LEAST_SD * (profile.g_max_uS - profile.g_min_uS)
     sd = np.sqrt(bake.sd_uS[level] ** 2 + np.diff(x) ** 2 / 12)  # x runs evenly through a segment
     centres = (x[1:] + x[:-1]) / 2 + bake.mean_shift_uS[level]

@@ -77,9 +77,9 @@ def with_levels(profile: DeviceProfile, levels_uS: Sequence[float], outside: boo
     p = table_probabilities()
 
     def moved(spread: Spread) -> QuantileSpread:
-        rows = np.stack([_finite_quantiles(profile, spread, i, p) - target for i, target in enumerate(own)])
+        rows = np.stack([finite_quantiles(profile, spread, i, p) - target for i, target in enumerate(own)])
         columns = [np.interp(levels_uS, own, column) for column in rows.T]
-        return _table(p, np.maximum(np.stack(columns, axis=1), -np.array(levels_uS)[:, None]), spread.evidence)
+        return quantile_table(p, np.maximum(np.stack(columns, axis=1), -np.array(levels_uS)[:, None]), spread.evidence)
 
     data = profile.model_dump(exclude_none=True)
     data["levels"] = {"conductance_uS": list(levels_uS), "evidence": _derived(profile.levels.evidence)}
@@ -113,10 +113,10 @@ def _spread_at(profile: DeviceProfile, time_s: float) -> Spread:
         return spreads[after]
     weight = _log_way(time_s, times[after - 1], times[after])
     p = table_probabilities()
-    rows = [(1 - weight) * _finite_quantiles(profile, spreads[after - 1], level, p)
-            + weight * _finite_quantiles(profile, spreads[after], level, p) - target
+    rows = [(1 - weight) * finite_quantiles(profile, spreads[after - 1], level, p)
+            + weight * finite_quantiles(profile, spreads[after], level, p) - target
             for level, target in enumerate(profile.levels.conductance_uS)]
-    return _table(p, np.stack(rows), spreads[after].evidence)
+    return quantile_table(p, np.stack(rows), spreads[after].evidence)
 
 
 def _programmed_s(profile: DeviceProfile) -> float:
@@ -131,7 +131,7 @@ def _log_way(time_s: float, before_s: float, after_s: float) -> float:
     return float(np.log(time_s / before_s) / np.log(after_s / before_s))
 
 
-def _finite_quantiles(profile: DeviceProfile, spread: Spread, level: int, p: Array) -> Array:
+def finite_quantiles(profile: DeviceProfile, spread: Spread, level: int, p: Array) -> Array:
     """Quantiles in uS at p (0 first, 1 last), not below zero; the ends keep the mean of their segment."""
     distribution = spread_distribution(profile, spread, level)
     x = np.empty_like(p)
@@ -141,7 +141,8 @@ def _finite_quantiles(profile: DeviceProfile, spread: Spread, level: int, p: Arr
     return np.maximum(x, 0.0)
 
 
-def _table(p: Array, deviation: Array, evidence: Evidence) -> QuantileSpread:
+def quantile_table(p: Array, deviation: Array, evidence: Evidence) -> QuantileSpread:
+    """Deviations in uS [levels, n] from the targets at probabilities p [n], made to rise along p."""
     rows = tuple(tuple(float(f"{value:.6g}") for value in row) for row in np.maximum.accumulate(deviation, axis=1))
     return QuantileSpread(distribution="quantiles", reference="absolute_uS", probability=tuple(map(float, p)),
                           deviation=rows, evidence=_derived(evidence))

@@ -47,7 +47,7 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
     def back(i: int, delta: F32, wanted: bool) -> F32 | None:
         node, (a, y, trace) = nodes[i], kept[i]
         if trace is None:
-            return digital_backward(node, a, y, delta)
+            return digital_backward(node, a[None], y[None], delta[None])[0]
         layer = engine.bundle.layers[node.layer]
         coded = error_codes(delta.reshape(node.positions, layer.n))
         if coded is None:
@@ -119,30 +119,30 @@ def input_index(node: Node) -> npt.NDArray[np.int64]:
 
 
 def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
-    """dLoss/dinput of a digital operator from its input x, output y and dLoss/doutput."""
-    delta = delta.reshape(node.out_shape)
+    """dLoss/dinput of a digital operator on a batch, [n, *in_shape], from its input x, output y and dLoss/doutput."""
+    delta = delta.reshape(len(x), *node.out_shape)
     if node.op == "relu":
         return np.where(y > 0, delta, np.float32(0))
     if node.op in ("flatten", "add"):
-        return delta.reshape(node.in_shape)
+        return delta.reshape(len(x), *node.in_shape)
     if node.op == "avgpool2d":
         return _shared_out(node, delta * mean_factor(node))
     kw = node.kernel[1]
-    patches = windows(x[None], node)[0]  # [out H, out W, kernel H, kernel W, C]
-    first = patches.reshape(*node.out_shape[:2], -1, x.shape[-1]).argmax(axis=2)  # the first maximum of each window
-    row, column, channel = np.indices(node.out_shape)
+    patches = windows(x, node)  # [n, out H, out W, kernel H, kernel W, C]
+    first = patches.reshape(len(x), *node.out_shape[:2], -1, x.shape[-1]).argmax(axis=3)  # the first of the largest
+    sample, row, column, channel = np.indices(delta.shape, sparse=True)
     row, column = row * node.stride[0] + first // kw, column * node.stride[1] + first % kw
-    dx = np.zeros(node.in_shape, np.float32)
-    np.add.at(dx, (row, column, channel), delta)
+    dx = np.zeros((len(x), *node.in_shape), np.float32)
+    np.add.at(dx, (sample, row, column, channel), delta)
     return dx
 
 
 def _shared_out(node: Node, share: F32) -> F32:
-    """Each output's share [*out_shape] added to all inputs of its window, output by output, [*in_shape]."""
+    """Each output's share [n, *out_shape] added to all inputs of its window, output by output, [n, *in_shape]."""
     y, x = (np.arange(count)[:, None] * step + np.arange(width) for count, step, width in
             zip(node.out_shape, node.stride, node.kernel, strict=False))  # fmt: skip
-    dx = np.zeros(node.in_shape, np.float32)
-    np.add.at(dx, (y[:, None, :, None], x[None, :, None, :]), share[:, :, None, None])
+    dx = np.zeros((len(share), *node.in_shape), np.float32)
+    np.add.at(dx, (slice(None), y[:, None, :, None], x[None, :, None, :]), share[:, :, :, None, None])
     return dx
 
 

@@ -6,33 +6,17 @@ The board's engines stay the measure of accuracy; this only looks at currents an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.cells import Effects, draw_conductances
-from firmware_py.graph import Node, digital, im2col
-from firmware_py.learn import digital_backward, input_index
-from firmware_py.walk import run, run_back
+from firmware_py.graph import Node, im2col
+from host_tools import passes
+from host_tools.passes import Pass
 
 F32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Inputs of every node [n, *in_shape] (of `add`: their sum), their outputs [n, *out_shape], the last of which
-    are the logits.
-    """
-
-    inputs: list[F32]
-    outputs: list[F32]
-
-    @property
-    def logits(self) -> F32:
-        """Logits [n, classes]."""
-        return self.outputs[-1]
 
 
 def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int) -> list[F32]:
@@ -46,20 +30,7 @@ def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int
 
 def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Sequence[F32], x: F32) -> Pass:
     """Images x [n, *input_shape] through the graph with the given weights."""
-    done = Pass([], [])
-
-    def compute(i: int, a: F32) -> F32:
-        node = nodes[i]
-        if node.layer < 0:
-            y = digital(a, node)
-        else:
-            y = im2col(a, node) @ weights[node.layer] + layers[node.layer].offset
-        done.inputs.append(a)
-        done.outputs.append(y.reshape(len(x), *node.out_shape).astype(np.float32))
-        return done.outputs[-1]
-
-    run(nodes, x, compute)
-    return done
+    return passes.forward(nodes, x, lambda node, rows: rows @ weights[node.layer] + layers[node.layer].offset)
 
 
 def fisher(
@@ -73,26 +44,15 @@ def fisher(
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     delta = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
     delta[np.arange(len(labels)), labels] -= 1
+    found = passes.backward(nodes, done, delta, lambda node, d: d @ weights[node.layer].T)
     out: list[F32] = [np.zeros(0, np.float32)] * len(weights)
-
-    def back(i: int, delta: F32, wanted: bool) -> F32 | None:
-        node, x, y = nodes[i], done.inputs[i], done.outputs[i]
+    for node, x in zip(nodes, done.inputs, strict=True):
         if node.layer < 0:
-            return np.stack([digital_backward(node, *sample) for sample in zip(x, y, delta, strict=True)])
-        columns, d = im2col(x, node), delta.reshape(len(x), node.positions, -1)
+            continue
+        columns, d = im2col(x, node), found[node.layer].reshape(len(x), node.positions, -1)
         if node.op == "dense":
             out[node.layer] = (np.abs(columns[:, 0]) ** power).T @ np.abs(d[:, 0]) ** power / len(x)
         else:
             each = np.einsum("npk,npj->nkj", columns, d, optimize=True)
             out[node.layer] = (np.abs(each) ** power).mean(axis=0)
-        return _to_input(node, d @ weights[node.layer].T) if wanted else None
-
-    run_back(nodes, delta, back)
     return out
-
-
-def _to_input(node: Node, rows: F32) -> F32:
-    """Sum gradients of rows [n, P, K] at the inputs that feed them, [n, *in_shape]."""
-    dx = np.zeros((int(np.prod(node.in_shape)) + 1, len(rows)), np.float32)  # the last place is the padding's
-    np.add.at(dx, input_index(node), np.moveaxis(rows, 0, -1))
-    return np.ascontiguousarray(dx[:-1].T).reshape(len(rows), *node.in_shape)

@@ -14,21 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_models.compile import CompiledProfile, compile_profile
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
-from firmware_py.bundle import VERSION, AnalogLayer, Bundle, ProfileTables, digest_of
+from firmware_py.bundle import VERSION, Bundle, ProfileTables, digest_of
 from firmware_py.cells import Effects, cells_digest
 from firmware_py.correction import initial_correction
-from firmware_py.graph import Node, parse_graph
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
 from host_tools.mapping.area import layer_sizes
+from host_tools.mapping.bare import bare_layers, profile_tables
 from host_tools.mapping.carried import carried_steps
 from host_tools.mapping.codes import correction_document, layer_codes
 from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, with_mask
-from host_tools.mapping.network import PLAIN_CLIP_SD, MappedLayer, MappedNetwork, map_model
+from host_tools.mapping.network import PLAIN_CLIP_SD, MappedNetwork, map_model
 from host_tools.mapping.ranges import converter_ranges
 from host_tools.pairing.compare import pairing_warning
 
@@ -73,13 +72,13 @@ def export_bundle(
     carried_steps(model)
     check_fit(model, data)
     check_fit(ideal, data)
-    compiled = compile_profile(profile)
+    tables = profile_tables(profile)
     network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
     _check_macro(model, profile, data, options)
     _, held_out, labels = data.validation()
     order = np.random.default_rng(options.seed).permutation(len(held_out))
     images, labels = held_out[order], labels[order]
-    draft = _Draft(network, compiled, options)
+    draft = _Draft(network, tables, options)
     tell("choose converter ranges")
     draft.set_ranges(scaled(images[: options.vectors]))
     tell("choose mask")
@@ -120,12 +119,9 @@ def _check_macro(model: Any, profile: DeviceProfile, data: Dataset, options: Exp
 class _Draft:
     """Layers of a bundle in the making, as the board will see them."""
 
-    def __init__(self, network: MappedNetwork, compiled: CompiledProfile, options: ExportOptions) -> None:
-        self.network, self.options = network, options
-        self.tables = ProfileTables(**{k: getattr(compiled, k) for k in ProfileTables.__dataclass_fields__})
-        self.nodes = parse_graph({"nodes": network.nodes}, network.input_shape, HostError)
-        analog = [node for node in self.nodes if node.layer >= 0]
-        self.layers = [_bare_layer(node, layer) for node, layer in zip(analog, network.layers, strict=True)]
+    def __init__(self, network: MappedNetwork, tables: ProfileTables, options: ExportOptions) -> None:
+        self.network, self.tables, self.options = network, tables, options
+        self.nodes, self.layers = bare_layers(network)
 
     def set_ranges(self, images: npt.NDArray[np.float32]) -> None:
         """Choose what converter codes stand for."""
@@ -165,7 +161,7 @@ class _Draft:
 
     def tensors(self) -> Tensors:
         """All tensors that describe the technology and the layers."""
-        out: Tensors = {f"profile.{key}": getattr(self.tables, key) for key in ProfileTables.__dataclass_fields__}
+        out = table_tensors(self.tables)
         for layer in self.layers:
             out[f"{layer.name}.levels"] = layer.levels
             out[f"{layer.name}.scales"] = np.array([layer.w_step, layer.dac_lsb, layer.adc_lsb], np.float32)
@@ -176,15 +172,9 @@ class _Draft:
         return out
 
 
-def _bare_layer(node: Node, mapped: MappedLayer) -> AnalogLayer:
-    """A layer without ranges and mask yet."""
-    n = len(mapped.gain)
-    return AnalogLayer(
-        node=node, levels=mapped.pairs, w_step=np.float32(mapped.clip / 2048),
-        dac_lsb=np.float32(1), adc_lsb=np.float32(1),
-        gain=mapped.gain, offset=mapped.bias, y_std=np.ones(n, np.float32), mask_indptr=np.zeros(n + 1, np.int32),
-        mask_rows=np.zeros(0, np.uint16), mask_value=np.zeros(0, np.float32), mask_lr_exp=np.zeros(0, np.int8),
-    )  # fmt: skip
+def table_tensors(tables: ProfileTables) -> Tensors:
+    """The tensors of a bundle that describe the technology."""
+    return {f"profile.{key}": getattr(tables, key) for key in ProfileTables.__dataclass_fields__}
 
 
 def _metadata(
@@ -229,13 +219,18 @@ def _finish(path: Path, metadata: dict[str, str], tensors: Tensors, value_bits: 
         bundle = _coded(bundle, tensors, value_bits)
         if value_bits < 32:
             metadata["correction"] = json.dumps(correction_document(bundle.layers))
-        engine = NumpyEngine(bundle, GOLDEN_SEED, Effects(), initial_correction(bundle))
-        tensors["golden.logits"] = engine.logits(scaled(bundle.golden_x), 0)
-        metadata["golden"] = json.dumps({"seed": GOLDEN_SEED, "cells_sha256": cells_digest(engine.cells)})
-        write_bundle(draft, metadata, tensors)
-        Bundle.open(draft)
-        os.replace(draft, path)
+        put_in_place(path, draft, bundle, metadata, tensors)
     return Bundle.open(path)
+
+
+def put_in_place(path: Path, draft: Path, bundle: Bundle, metadata: dict[str, str], tensors: Tensors) -> None:
+    """Write the draft once more, with the golden vectors that `bundle`, read from it, gives; then move it to `path`."""
+    engine = NumpyEngine(bundle, GOLDEN_SEED, Effects(), initial_correction(bundle))
+    tensors["golden.logits"] = engine.logits(scaled(bundle.golden_x), 0)
+    metadata["golden"] = json.dumps({"seed": GOLDEN_SEED, "cells_sha256": cells_digest(engine.cells)})
+    write_bundle(draft, metadata, tensors)
+    Bundle.open(draft)
+    os.replace(draft, path)
 
 
 def _coded(bundle: Bundle, tensors: Tensors, value_bits: int) -> Bundle:

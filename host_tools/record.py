@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from host_tools import console
 from host_tools.errors import HostError
 
 MEMBER = "rram_edge.json"  # a further member of the zip that a .keras file is; Keras ignores it
@@ -69,6 +70,24 @@ def read_record(path: Path | str) -> dict[str, Any]:
     except (zipfile.BadZipFile, IsADirectoryError, json.JSONDecodeError) as error:
         raise HostError(f"{path}: not a .keras file ({error})") from None
     return record
+
+
+def record_of(network: Path) -> dict[str, Any]:
+    """The record of a .keras file; {} of another kind of network."""
+    return read_record(network) if network.suffix == ".keras" else {}
+
+
+def teacher_of(network: Path, record: dict[str, Any]) -> Path:
+    """The teacher on record if it lies beside the student, unchanged; else the network itself, and a word about it."""
+    teacher = record.get("teacher", {})
+    beside = network.parent / str(teacher.get("file"))
+    if teacher and beside.is_file() and sha256(beside) == teacher.get("sha256"):
+        return beside
+    if teacher:
+        console.say(
+            f"note: the teacher {beside} is not there or has changed; the ideal network is {network} without noise"
+        )
+    return network
 
 
 def load_model(path: Path | str) -> Any:

@@ -91,7 +91,7 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     from host_tools.importers import load
     from host_tools.inspect import summary
     from host_tools.mapping.mask import MaskChoice
-    from host_tools.record import sha256
+    from host_tools.record import record_of, sha256, teacher_of
 
     options = ExportOptions(
         MacroConfig.load(macro) if macro else MacroConfig(),
@@ -99,11 +99,11 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     )  # fmt: skip
     if not output.name.endswith(".safetensors"):
         raise HostError(f"-o: {output} does not end in .safetensors")
-    device, dataset, record = DeviceProfile.load(profile), load_from_options(data, data_dir), _record(network)
+    device, dataset, record = DeviceProfile.load(profile), load_from_options(data, data_dir), record_of(network)
     trained_for = record.get("profile")
     if trained_for not in (None, device.name):
         console.say(f"note: {network} was trained for {trained_for}, and is exported for {device.name}")
-    reference = ideal or _teacher(network, record)
+    reference = ideal or teacher_of(network, record)
     provenance: dict[str, Any] = {"network": {"file": network.name, "sha256": sha256(network), "record": record},
                                   "ideal": {"file": reference.name, "sha256": sha256(reference)}}  # fmt: skip
     with console.progress("exporting", STAGES) as bar:
@@ -129,25 +129,3 @@ def _tell_levels(network: Path, model: Any, levels: int) -> None:
     if own > levels:
         text = f"was trained for {own} levels, the profile has {levels}: weights go to the nearest"
         console.say(f"note: {network} {text}")
-
-
-def _record(network: Path) -> dict[str, Any]:
-    """The record of a network of ours; {} of another."""
-    from host_tools.record import read_record
-
-    return read_record(network) if network.suffix == ".keras" else {}
-
-
-def _teacher(network: Path, record: dict[str, Any]) -> Path:
-    """The teacher on record if it lies beside the student, unchanged; else the network itself, and a word about it."""
-    from host_tools.record import sha256
-
-    teacher = record.get("teacher", {})
-    beside = network.parent / str(teacher.get("file"))
-    if teacher and beside.is_file() and sha256(beside) == teacher.get("sha256"):
-        return beside
-    if teacher:
-        console.say(
-            f"note: the teacher {beside} is not there or has changed; the ideal network is {network} without noise"
-        )
-    return network

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,13 @@ class Dataset:
         """(height, width, channels) of an image."""
         h, w, c = self.x_train.shape[1:]
         return (h, w, c)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the training part: trainings and exports are blind to the test part."""
+        digest = hashlib.sha256(self.x_train.tobytes())
+        digest.update(self.y_train.tobytes())
+        return digest.hexdigest()
 
     def validation(self) -> tuple[Dataset, Images, Labels]:
         """The data set without the last tenth (at most 5,000) of its training part, and that part: for choices, never

@@ -26,6 +26,7 @@ from host_tools.record import load_model
 from host_tools.study.chips import UNTOUCHED, ChipPlan, StudyData, measure_chips
 from host_tools.study.prepare import export_kept
 from host_tools.study.run import StudyOptions, study_data
+from host_tools.study.statistics import OverChips
 from host_tools.training.loop import accuracy
 from host_tools.training.recipes import Recipe, StudentPlan
 from host_tools.training.workshop import Workshop
@@ -61,28 +62,15 @@ class OwnTeacher(Workshop):
 
 
 @dataclass(frozen=True)
-class OnChips:
+class OnChips(OverChips):
     """A network on chips: accuracy in per cent of each, and what writing one chip costs as the network uses levels."""
 
-    values: Values
     pulses: float
     energy_pJ: float | None
 
-    @property
-    def mean(self) -> float:
-        """Over chips."""
-        return float(np.mean(self.values))
-
-    @property
-    def std(self) -> float:
-        """Over chips (n - 1); 0 of one chip."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
-
     def as_json(self) -> dict[str, Any]:
         """Keys of the report."""
-        return {"mean_percent": self.mean, "std_percent": self.std, "min_percent": min(self.values),
-                "values_percent": list(self.values), "pulses_of_a_chip": self.pulses,
-                "energy_of_a_chip_pJ": self.energy_pJ}
+        return {**super().as_json(), "pulses_of_a_chip": self.pulses, "energy_of_a_chip_pJ": self.energy_pJ}
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from device_models.compile import STEPS, compile_profile
+from device_models.compile import STEPS
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
-from firmware_py.bundle import VERSION, Bundle, ProfileTables
-from firmware_py.cells import Effects, cells_digest
-from firmware_py.correction import initial_correction
-from firmware_py.numpy_engine import NumpyEngine
-from host_tools.data import Dataset, scaled
+from firmware_py.bundle import VERSION, Bundle
+from host_tools.data import Dataset
 from host_tools.errors import HostError
-from host_tools.export import GOLDEN_IMAGES, GOLDEN_SEED, Tensors, write_bundle
+from host_tools.export import GOLDEN_IMAGES, GOLDEN_SEED, Tensors, put_in_place, table_tensors, write_bundle
 from host_tools.integer.adc import WholeCells, choose, matched
 from host_tools.integer.network import Analog, Flatten, IntegerNetwork, MaxPool, Rename, Thresholds, apply
+from host_tools.mapping.bare import profile_tables
 
 VECTORS = 64
 
@@ -67,13 +64,7 @@ def export_integer(
     with tempfile.TemporaryDirectory(dir=path.resolve().parent) as scratch:
         draft = Path(scratch) / "draft.rram.safetensors"
         write_bundle(draft, metadata, tensors)
-        bundle = Bundle.open(draft)
-        engine = NumpyEngine(bundle, GOLDEN_SEED, Effects(), initial_correction(bundle))
-        tensors["golden.logits"] = engine.logits(scaled(bundle.golden_x), 0)
-        metadata["golden"] = json.dumps({"seed": GOLDEN_SEED, "cells_sha256": cells_digest(engine.cells)})
-        write_bundle(draft, metadata, tensors)
-        Bundle.open(draft)
-        os.replace(draft, path)
+        put_in_place(path, draft, Bundle.open(draft), metadata, tensors)
     return Bundle.open(path), adc
 
 
@@ -104,8 +95,7 @@ def graph(network: IntegerNetwork) -> list[dict[str, Any]]:
 
 def layer_tensors(network: IntegerNetwork, profile: DeviceProfile, adc: WholeCells) -> Tensors:
     """Tensors of technology and layers: +1 is the highest level on the plus cell, -1 on the minus cell."""
-    compiled = compile_profile(profile)
-    out: Tensors = {f"profile.{key}": getattr(compiled, key) for key in ProfileTables.__dataclass_fields__}
+    out = table_tensors(profile_tables(profile))
     highest = profile.n_levels - 1
     dac = 1 / ((1 << network.bits) - 1)
     for step in network.steps:

@@ -158,10 +158,18 @@ def with_mask(
         g = tables.target[layer.levels]
         level_weight = (g[0] - g[1]) * float(layer.w_step)
         value = ((exact - level_weight) * layer.gain)[rows, cols].astype(np.float32)
-    variance = weight_variance(layer, tables)[rows, cols]
-    exponent = np.rint(np.log2(np.maximum(variance, 2.0**-120))).astype(np.int8)
+    exponent = rate_exponents(layer, tables, rows, cols)
     indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=0))]).astype(np.int32)
     return replace(layer, mask_indptr=indptr, mask_rows=rows.astype(np.uint16), mask_value=value, mask_lr_exp=exponent)
+
+
+def rate_exponents(
+    layer: AnalogLayer, tables: ProfileTables, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int8]:
+    """Learning-rate exponents of mask values: log2 of the variance of the weights that they correct, rounded."""
+    variance = weight_variance(layer, tables)[rows, cols]
+    exponents: npt.NDArray[np.int8] = np.rint(np.log2(np.maximum(variance, 2.0**-120))).astype(np.int8)
+    return exponents
 
 
 def mask_seed(seed: int, chip: int) -> int:

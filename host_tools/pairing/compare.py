@@ -17,6 +17,7 @@ from device_models.profile import DeviceProfile
 from host_tools.data import Dataset, scaled
 from host_tools.mapping.network import PLAIN_CLIP_SD
 from host_tools.pairing.network import IN_USE, ArrayNetwork, NetworkWeights, weights_of
+from host_tools.study.statistics import OverChips
 
 SAMPLE = 64  # images that the converters' ranges are chosen from, as many as an export sends along
 NO_SPREAD = replace(IN_USE, programming=False, drift=False, stuck=False, read_noise=False)
@@ -47,30 +48,18 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class PairingResult:
-    """Accuracy in per cent: `values` of every chip, `no_spread` with levels and converters alone."""
+class PairingResult(OverChips):
+    """A pairing's accuracy in per cent on chips; `no_spread`: with levels and converters alone."""
 
     pairing: str
     profile: str
     cells: int
     no_spread: float
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Over chips."""
-        return float(np.mean(self.values))
-
-    @property
-    def std(self) -> float:
-        """Over chips (n - 1); 0 of one chip."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Keys of the report."""
         return {"pairing": self.pairing, "profile": self.profile, "cells": self.cells,
-                "no_spread_percent": self.no_spread, "mean_percent": self.mean, "std_percent": self.std,
-                "min_percent": min(self.values), "values_percent": list(self.values)}
+                "no_spread_percent": self.no_spread, **super().as_json()}
 
 
 def on_pairing(
@@ -88,8 +77,8 @@ def on_pairing(
     for seed in trial.seeds:
         values.append(chip(seed, IN_USE))
         done()
-    return PairingResult(macro.pairing, profile.name, cells_of(network, macro), chip(trial.seeds[0], NO_SPREAD),
-                         tuple(values))
+    no_spread = chip(trial.seeds[0], NO_SPREAD)
+    return PairingResult(tuple(values), macro.pairing, profile.name, cells_of(network, macro), no_spread)
 
 
 def cells_of(network: NetworkWeights, macro: MacroConfig) -> int:

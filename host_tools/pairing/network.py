@@ -17,8 +17,8 @@ from device_models.array.array import Array
 from device_models.array.effects import Effects
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
-from firmware_py.graph import Node, digital, im2col, parse_graph
-from firmware_py.walk import run
+from firmware_py.graph import Node, parse_graph
+from host_tools import passes
 from host_tools.errors import HostError
 from host_tools.mapping.network import PLAIN_CLIP_SD, map_model
 
@@ -102,14 +102,8 @@ class ArrayNetwork:
 def forward(network: NetworkWeights, x: F32, multiply: Callable[[Node, F32], F32]) -> F32:
     """Images [n, *input_shape] through the nodes; `multiply`: node, rows [n P, K] -> [n P, N]."""
 
-    def compute(i: int, a: F32) -> F32:
-        node = network.nodes[i]
-        return digital(a, node) if node.layer < 0 else _analog(network.layers[node.layer], node, a, multiply)
+    def product(node: Node, rows: F32) -> F32:
+        layer = network.layers[node.layer]
+        return multiply(node, rows) * layer.gain + layer.bias
 
-    return run(network.nodes, x, compute)
-
-
-def _analog(layer: LayerWeights, node: Node, a: F32, multiply: Callable[[Node, F32], F32]) -> F32:
-    rows = im2col(a, node)
-    y = multiply(node, np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]))) * layer.gain + layer.bias
-    return y.reshape(len(a), *node.out_shape)
+    return passes.forward(network.nodes, x, product).logits

@@ -18,13 +18,13 @@ from host_tools.reproduce.claim import Claim, Setting
 from host_tools.reproduce.lab import NO_MASK, Goal, Lab, Values
 from host_tools.reproduce.measured import FILE, unseen_half
 from host_tools.shift import SEVEN
+from host_tools.study.statistics import Asked, mean_interval
 from host_tools.training import recipes
 
 PAPER = "Charan, DAC 2020"
 SRAM = MaskChoice(sram_percent=2.34)
 RSA = MaskChoice("random", sram_percent=5.0)
 AREA = 7.86  # per cent, the paper's
-RESAMPLES = 10_000
 NO_GOAL = Goal()
 
 
@@ -103,18 +103,11 @@ def _area(lab: Lab, ideal: float, goals: Goals) -> Claim:
 def sampling(lab: Lab) -> list[Claim]:
     """Importance sampling at 2.34 % beside RSA at 5 %, on the same chips."""
     ours, random = (lab.measure(lab.bundle("student", mask), ["calibrated"])["calibrated"] for mask in (SRAM, RSA))
-    low, high = interval(ours - random, lab.setting.seed)
+    low, high = mean_interval(ours - random, Asked(mean="bootstrap", seed=lab.setting.seed))
+    assert low is not None
     words = f"{lab.words}; paired over chips, 95 % interval {low:+.2f} to {high:+.2f} points; RSA {random.mean():.2f} %"
     return [Claim(PAPER, "importance sampling at 2.34 % above RSA at 5 %, points", None, float((ours - random).mean()),
                   float((ours - random).std(ddof=1)), words, low > 0, lab.chips, "points")]  # fmt: skip
-
-
-def interval(differences: Values, seed: int) -> tuple[float, float]:
-    """95 % interval of a mean over chips, by the bootstrap."""
-    rng = np.random.default_rng(seed)
-    means = differences[rng.integers(0, len(differences), (RESAMPLES, len(differences)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def shifts(lab: Lab, changes: Sequence[str], goals: dict[str, float]) -> list[Claim]:

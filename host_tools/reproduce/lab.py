@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,12 @@ class Lab:
     setting: Setting
     chips: int
     images: int | None = None
-    fresh: bool = False
 
     @cached_property
     def workshop(self) -> Workshop:
         """Where the networks come from."""
         cache = self.setting.cache / "networks"
-        return Workshop(self.recipe, self.data, self.setting.seed, cache, self.fresh, self.setting.tell)
+        return Workshop(self.recipe, self.data, self.setting.seed, cache, tell=self.setting.tell)
 
     @cached_property
     def arrays(self) -> StudyData:
@@ -82,7 +81,6 @@ class Goal:
 
     mean: float | None = None
     least: float | None = None
-    facts: dict[str, float] = field(default_factory=dict)
 
     def met(self, values: Values) -> bool | None:
         """Whether `values` hold it; None where there is no goal."""

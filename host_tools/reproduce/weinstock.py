@@ -96,7 +96,7 @@ class Networks:
         """A network from the cache, or trained now; known by recipe, data, seed and teacher."""
         from host_tools.record import save_model, sha256
 
-        what = [asdict(recipe), more, self.data.name, len(self.data.y_train), self.setting.seed,
+        what = [asdict(recipe), more, self.data.fingerprint, self.setting.seed,
                 sha256(self.teacher), VERSION]  # fmt: skip
         key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
         path = self.setting.cache / "networks" / f"integer-{self.data.name}-{name}-{key}.keras"

@@ -15,10 +15,10 @@ from host_tools.data import Dataset
 from host_tools.export import STAGES, ExportOptions, export_bundle
 from host_tools.importers import load
 from host_tools.mapping.mask import MaskChoice
-from host_tools.record import read_record, sha256
+from host_tools.record import record_of, sha256
 from host_tools.study.run import RecipeFiles
 from host_tools.training.recipes import Recipe
-from host_tools.training.workshop import Workshop, fingerprint
+from host_tools.training.workshop import Workshop
 
 # The code that decides a bundle: what a former version of it made is made again, not taken for today's.
 EXPORTING = ("emulate.py", "export.py", "mapping/*.py", "tflite.py")
@@ -54,7 +54,7 @@ def export_kept(
     network: Path, ideal: Path, profile: DeviceProfile, data: Dataset, options: ExportOptions, cache: Path
 ) -> Path:
     """The bundle of `network` for `profile`, exported only if it is not in `cache`."""
-    made_of = [sha256(network), sha256(ideal), profile.to_json(), fingerprint(data)]
+    made_of = [sha256(network), sha256(ideal), profile.to_json(), data.fingerprint]
     key = _key([*made_of, asdict(options) | {"macro": options.macro.model_dump()}, _code(EXPORTING)])
     folder = cache / "bundles"
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,9 +69,8 @@ def _export(
     if path.exists():
         return
     with console.progress(f"exporting {network.stem}", STAGES) as bar:
-        record = read_record(network) if network.suffix == ".keras" else {}
         provenance = {
-            "network": {"file": network.name, "sha256": sha256(network), "record": record},
+            "network": {"file": network.name, "sha256": sha256(network), "record": record_of(network)},
             "ideal": {"file": ideal.name, "sha256": sha256(ideal)},
         }
         export_bundle(path, load(network), load(ideal), profile, data, options, provenance,

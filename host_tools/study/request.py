@@ -149,14 +149,14 @@ def _plan(asked: Request) -> ChipPlan:
 
 def _subjects(asked: Request, plan: ChipPlan, dataset: Dataset) -> list[Subject]:
     """The bundle or model; of a recipe its student, and the ideal network itself on chips."""
-    from host_tools.commands.export import _record, _teacher
+    from host_tools.record import record_of, teacher_of
 
     cache = asked.cache or default_cache()
     options = ExportOptions(MacroConfig.load(asked.macro) if asked.macro else MacroConfig(),
                             MaskChoice(asked.mask, asked.sram, seed=asked.seed), seed=asked.seed)  # fmt: skip
     if asked.is_model:
         assert asked.source is not None and asked.profile is not None
-        ideal = _teacher(asked.source, _record(asked.source))
+        ideal = teacher_of(asked.source, record_of(asked.source))
         profile = DeviceProfile.load(asked.profile)
         return [Subject("student", ModelSource(asked.source, ideal, profile, dataset, options, cache), plan)]
     if asked.source is not None:

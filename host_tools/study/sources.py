@@ -14,14 +14,14 @@ from typing import Protocol
 
 import numpy as np
 
-from device_models.compile import compile_profile
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 from firmware_py.bundle import AnalogLayer, Bundle, Macro, ProfileTables
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
 from host_tools.export import RANGE_CHIPS, ExportOptions
-from host_tools.mapping.mask import MaskChoice, mask_seed, weight_variance
+from host_tools.mapping.bare import profile_tables
+from host_tools.mapping.mask import MaskChoice, mask_seed, rate_exponents
 from host_tools.mapping.ranges import converter_ranges
 from host_tools.study.axes import Axis, Setup
 from host_tools.study.chips import ChipPlan
@@ -99,8 +99,7 @@ def rederived(bundle: Bundle, profile: DeviceProfile, macro: MacroConfig) -> Bun
     Tables, converter ranges (from the same chips and vectors) and the prior scale of mask values follow. HostError for
     a profile with other levels, and for other converters of an integer network, which was trained for its own.
     """
-    compiled = compile_profile(profile)
-    tables = ProfileTables(**{key: getattr(compiled, key) for key in ProfileTables.__dataclass_fields__})
+    tables = profile_tables(profile)
     if not np.array_equal(tables.target, bundle.tables.target):
         raise HostError(f"{bundle.path}: made for {len(bundle.tables.target)} levels, profile {profile.name} has "
                         f"others ({len(tables.target)}); export the model for it")
@@ -124,13 +123,9 @@ def _layers(bundle: Bundle, tables: ProfileTables, macro: MacroConfig) -> tuple[
     images = scaled(bundle.calibration_x)
     ranges = converter_ranges(bundle.nodes, bundle.layers, tables, macro, images, seeds)
     return tuple(
-        replace(layer, dac_lsb=np.float32(dac), adc_lsb=np.float32(adc), mask_lr_exp=_exponents(layer, tables))
+        replace(
+            layer, dac_lsb=np.float32(dac), adc_lsb=np.float32(adc),
+            mask_lr_exp=rate_exponents(layer, tables, layer.mask_rows, layer.mask_cols),
+        )
         for layer, (dac, adc) in zip(bundle.layers, ranges, strict=True)
-    )
-
-
-def _exponents(layer: AnalogLayer, tables: ProfileTables) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
-    variance = weight_variance(layer, tables)[layer.mask_rows, layer.mask_cols]
-    exponents: np.ndarray[tuple[int], np.dtype[np.int8]] = np.rint(np.log2(np.maximum(variance, 2.0**-120))).astype(
-        np.int8)
-    return exponents
+    )  # fmt: skip

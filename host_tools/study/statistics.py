@@ -28,6 +28,28 @@ class Asked:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class OverChips:
+    """`values`: accuracy in per cent of every chip."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Over chips."""
+        return float(np.mean(self.values))
+
+    @property
+    def std(self) -> float:
+        """Over chips (n - 1); 0 of one chip."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys of a report."""
+        return {"mean_percent": self.mean, "std_percent": self.std, "min_percent": min(self.values),
+                "values_percent": list(self.values)}
+
+
 def summary(values: Sequence[float], asked: Asked) -> dict[str, Any]:
     """Keys of a report for accuracies in per cent of n chips; intervals are None where one chip has none.
 

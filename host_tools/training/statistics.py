@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -36,10 +35,6 @@ def measure_statistics(copy: Any, images: NDArray[Any], batch: int = BATCH) -> N
 
 def take_statistics(student: Any, copy: Any) -> None:
     """Put the copy's statistics into the student's batch norms."""
-    _assign(norms(student), norms(copy))
-
-
-def _assign(targets: Sequence[Any], sources: Sequence[Any]) -> None:
-    for target, source in zip(targets, sources, strict=True):
+    for target, source in zip(norms(student), norms(copy), strict=True):
         target.moving_mean.assign(keras.ops.convert_to_numpy(source.moving_mean.value))
         target.moving_variance.assign(keras.ops.convert_to_numpy(source.moving_variance.value))

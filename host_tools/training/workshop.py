@@ -78,7 +78,7 @@ class Workshop:
     def _network(
         self, name: str, made_by: dict[str, Any], train: Callable[[Checkpoint], tuple[Any, dict[str, Any]]]
     ) -> Path:
-        what = {**made_by, "data": fingerprint(self.data), "seed": self.seed, "version": VERSION}
+        what = {**made_by, "data": self.data.fingerprint, "seed": self.seed, "version": VERSION}
         key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
         shipped = SHIPPED / f"{self.recipe.name}-{name}.keras"
         if not self.fresh and shipped.exists() and key_of(shipped) == key:
@@ -93,13 +93,6 @@ class Workshop:
             save_model(model, path, {**record, "key": key})
             partial.clear()
         return path
-
-
-def fingerprint(data: Dataset) -> str:
-    """Digest of the training part: trainings and exports are blind to the test part."""
-    digest = hashlib.sha256(data.x_train.tobytes())
-    digest.update(data.y_train.tobytes())
-    return digest.hexdigest()
 
 
 def key_of(path: Path) -> str:

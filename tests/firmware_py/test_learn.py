@@ -224,7 +224,7 @@ def test_in_a_pool_the_first_of_the_largest_gets_the_error() -> None:
     x = np.ones((4, 4, 2), np.float32)  # ties everywhere
     x[2:, 2:, 1] = [[0, 5], [5, 5]]
     delta = np.arange(1, 9, dtype=np.float32).reshape(2, 2, 2)
-    dx = digital_backward(node, x, x, delta)
+    dx = digital_backward(node, x[None], x[None], delta[None])[0]
     expected = np.zeros((4, 4, 2))
     expected[0, 0], expected[0, 2], expected[2, 0], expected[2, 2, 0] = [1, 2], [3, 4], [5, 6], 7
     expected[2, 3, 1] = 8  # the first of three fives, row by row
@@ -243,7 +243,8 @@ def test_overlapping_windows_add_their_errors(x: np.ndarray) -> None:
             if x[y, z, c] > x[best][c]:
                 best = (y, z)
         expected[best][c] += delta[i, j, c]
-    np.testing.assert_array_equal(digital_backward(node, x, digital(x[None], node)[0], delta), expected)
+    found = digital_backward(node, x[None], digital(x[None], node), delta[None])
+    np.testing.assert_array_equal(found[0], expected)
 
 
 @pytest.mark.parametrize(("pool", "stride"), [([2, 2], [2, 2]), ([3, 2], [1, 1]), ([1, 2], [2, 3]), ([5, 4], [1, 1])])
@@ -254,7 +255,7 @@ def test_a_mean_hands_its_error_to_all_of_its_window(pool: list[int], stride: li
     expected = np.zeros(node.in_shape)
     for i, j, y, z in itertools.product(*map(range, (*node.out_shape[:2], *pool))):
         expected[i * stride[0] + y, j * stride[1] + z] += delta[i, j].astype(np.float64) / (pool[0] * pool[1])
-    found = digital_backward(node, x, digital(x[None], node)[0], delta)
+    found = digital_backward(node, x[None], digital(x[None], node), delta[None])[0]
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -262,8 +263,8 @@ def test_a_mean_hands_its_error_to_all_of_its_window(pool: list[int], stride: li
 def test_relu_and_flatten_pass_what_they_must() -> None:
     relu, flatten = Node("relu", (4,), (4,)), Node("flatten", (2, 2, 1), (4,))
     y, delta = np.array([0, 1, 0, 2], np.float32), np.array([1, 2, 3, 4], np.float32)
-    assert digital_backward(relu, y, y, delta).tolist() == [0, 2, 0, 4]
-    assert digital_backward(flatten, y, y, delta).tolist() == [[[1], [2]], [[3], [4]]]
+    assert digital_backward(relu, y[None], y[None], delta[None])[0].tolist() == [0, 2, 0, 4]
+    assert digital_backward(flatten, y[None], y[None], delta[None])[0].tolist() == [[[1], [2]], [[3], [4]]]
 
 
 # --- the update -------------------------------------------------------------------------------------------------------

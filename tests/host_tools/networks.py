@@ -6,14 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from device_models.compile import compile_profile
 from device_models.profile import DeviceProfile
-from firmware_py.bundle import AnalogLayer, ProfileTables
-from firmware_py.graph import Node, parse_graph
 from host_tools.backend import keras
 from host_tools.data import Dataset
-from host_tools.export import _bare_layer
-from host_tools.mapping.network import MappedNetwork
+from host_tools.mapping.bare import bare_layers, profile_tables
 from tests.host_tools.profiles import changed
 
 SHAPE, CLASSES = (8, 8, 1), 4
@@ -81,14 +77,4 @@ def with_statistics(model: Any, seed: int = 2) -> Any:
     return model
 
 
-def tables_of(profile: DeviceProfile) -> ProfileTables:
-    """What the board gets of a profile."""
-    compiled = compile_profile(profile)
-    return ProfileTables(**{key: getattr(compiled, key) for key in ProfileTables.__dataclass_fields__})
-
-
-def bare(network: MappedNetwork) -> tuple[tuple[Node, ...], list[AnalogLayer]]:
-    """Nodes and layers without ranges and mask, as export has them before it chooses these."""
-    nodes = parse_graph({"nodes": network.nodes}, network.input_shape, ValueError)
-    analog = [node for node in nodes if node.layer >= 0]
-    return nodes, [_bare_layer(node, layer) for node, layer in zip(analog, network.layers, strict=True)]
+tables_of, bare = profile_tables, bare_layers

@@ -9,10 +9,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from device_models.compile import STEPS, compile_profile
+from device_models.compile import STEPS
 from device_models.profile import DeviceProfile
-from firmware_py.bundle import AnalogLayer, ProfileTables
+from firmware_py.bundle import AnalogLayer
 from firmware_py.cells import Effects, draw_conductances
+from host_tools.mapping.bare import profile_tables
 from host_tools.mapping.rows.cost import F64, Integers, RowNoise, two_levels
 
 BOOTSTRAPS = 10_000
@@ -33,8 +34,7 @@ class LayerChips:
     def cells(self, seed: int) -> F64:
         """Conductances [2, K, N] of chip `seed`, plus and minus cells, in units of G_max - G_min. A logical row keeps
         its cells in every order, so that orders are compared on equal cells."""
-        compiled = compile_profile(two_levels(self.profile))
-        tables = ProfileTables(**{key: getattr(compiled, key) for key in ProfileTables.__dataclass_fields__})
+        tables = profile_tables(two_levels(self.profile))
         levels = np.stack([self.weights > 0, self.weights < 0]).astype(np.uint8)
         layer = cast(AnalogLayer, SimpleNamespace(levels=levels))
         return draw_conductances(layer, self.layer, tables, seed, Effects()) / STEPS

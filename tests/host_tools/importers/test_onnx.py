@@ -18,6 +18,7 @@ from host_tools.errors import HostError
 from host_tools.importers import load
 from host_tools.mapping.network import map_model
 from tests.host_tools.importers.graphs import Graph, expected, residual
+from tests.host_tools.importers.refusal import line
 
 
 def agrees(path: Path, shape: tuple[int, int, int], pixels: tuple[float, float] | None = None, last: bool = False,
@@ -116,15 +117,6 @@ def test_bytes_are_0_to_255(tmp_path: Path) -> None:
     x = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1)).astype(np.uint8)
     wanted = expected(path, x.transpose(0, 3, 1, 2))
     np.testing.assert_allclose(np.asarray(load(path)(x / np.float32(255))), wanted, rtol=1e-4, atol=1e-3)
-
-
-def line(path: Path, pixels: tuple[float, float] | None = None) -> str:
-    """The one line that refuses a file, without its path."""
-    with pytest.raises(HostError) as error:
-        load(path, pixels)
-    text = str(error.value)
-    assert "\n" not in text and text.startswith(f"{path}: ") and len(text) < 1500
-    return text.removeprefix(f"{path}: ")
 
 
 def test_every_operator_that_is_not_carried_is_named_before_any_work(

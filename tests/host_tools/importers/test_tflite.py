@@ -20,6 +20,7 @@ from host_tools.mapping.network import map_model
 from host_tools.models import build
 from host_tools.tflite import to_tflite
 from tests.host_tools import networks
+from tests.host_tools.importers.refusal import line
 from tests.host_tools.networks import CLASSES, SHAPE, L
 
 X = networks.data().x_test[:40]
@@ -118,15 +119,6 @@ def test_what_the_network_does_to_pixels_goes_into_the_first_layer(tmp_path: Pat
     path.write_bytes(converted(source, True, X.astype(np.float32)))
     wanted, step = interpreted(path.read_bytes(), X.astype(int) - 128)
     assert np.abs(np.asarray(load(path)(X / np.float32(255))) - wanted).max() < 6 * step
-
-
-def line(path: Path) -> str:
-    """The one line that refuses a file, without its path."""
-    with pytest.raises(HostError) as error:
-        load(path)
-    text = str(error.value)
-    assert "\n" not in text and text.startswith(f"{path}: ") and len(text) < 1500
-    return text.removeprefix(f"{path}: ")
 
 
 def test_operators_that_are_not_carried_are_named_before_any_work(

@@ -16,10 +16,11 @@ from firmware_py.bundle import Bundle
 from firmware_py.chip import Chip
 from host_tools.cli import main
 from host_tools.mapping.mask import MaskChoice
-from host_tools.reproduce.charan import Goals, interval, ladder, sampling, shifts
+from host_tools.reproduce.charan import Goals, ladder, sampling, shifts
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.reproduce.lab import NO_MASK, Goal, Lab
 from host_tools.reproduce.report import markdown_page
+from host_tools.study.statistics import Asked, mean_interval
 from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe, TeacherRecipe
 from tests.host_tools.networks import data
 
@@ -65,7 +66,7 @@ def test_sampling_is_paired_and_a_changed_input_has_before_and_after(lab: Lab) -
 
 def test_the_interval_is_the_bootstraps() -> None:
     d = np.random.default_rng(3).normal(0.2, 0.1, 50)
-    ours = interval(d, seed=1)
+    ours = mean_interval(d, Asked(mean="bootstrap", seed=1))
     scipys = stats.bootstrap((d,), np.mean, method="percentile", n_resamples=10_000, random_state=2).confidence_interval
     np.testing.assert_allclose(ours, [scipys.low, scipys.high], atol=0.003)
 
