@@ -62,7 +62,7 @@ class DemoResult:
 
 def make_bundles(data: Dataset, options: DemoOptions) -> tuple[Path, Path]:
     """Train, distil, export; returns (the student's bundle, the bundle of the ideal network put on RRAM as it is)."""
-    from host_tools.export import ExportOptions
+    from host_tools.mapping.draft import ExportOptions
     from host_tools.mapping.mask import MaskChoice
     from host_tools.study.prepare import prepare
     from host_tools.training.recipes import get

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,40 +14,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
-from firmware_py.bundle import VERSION, Bundle, ProfileTables, digest_of
+from firmware_py.bundle import VERSION, Bundle, digest_of
 from firmware_py.cells import Effects, cells_digest
 from firmware_py.correction import initial_correction
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
-from host_tools.mapping.area import layer_sizes
-from host_tools.mapping.bare import bare_layers, profile_tables
+from host_tools.mapping.bare import Tensors, profile_tables
 from host_tools.mapping.carried import carried_steps
-from host_tools.mapping.codes import correction_document, layer_codes
-from host_tools.mapping.mask import MaskChoice, choose_mask, entries_for, mask_seed, with_mask
-from host_tools.mapping.network import PLAIN_CLIP_SD, MappedNetwork, map_model
-from host_tools.mapping.ranges import converter_ranges
+from host_tools.mapping.codes import correction_document
+from host_tools.mapping.draft import Draft, ExportOptions
+from host_tools.mapping.kinds import coded
+from host_tools.mapping.mask import MaskChoice
+from host_tools.mapping.network import MappedNetwork, map_model
 from host_tools.pairing.compare import pairing_warning
 
 CODES = {"u1": "U8", "i1": "I8", "u2": "U16", "i4": "I32", "u4": "U32", "f4": "F32", "f8": "F64"}
 FISHER_IMAGES = 2000
 GOLDEN_SEED, GOLDEN_IMAGES = 1, 8
-RANGE_CHIPS = 4
 STAGES = 5  # calls of `tell`
-Tensors = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What a user may choose: the macro, the mask, how many calibration vectors travel, clip of a plain network."""
-
-    macro: MacroConfig = field(default_factory=MacroConfig)
-    mask: MaskChoice = field(default_factory=MaskChoice)
-    vectors: int = 64
-    clip_sd: float = PLAIN_CLIP_SD
-    seed: int = 0
 
 
 def export_bundle(
@@ -78,7 +64,7 @@ def export_bundle(
     _, held_out, labels = data.validation()
     order = np.random.default_rng(options.seed).permutation(len(held_out))
     images, labels = held_out[order], labels[order]
-    draft = _Draft(network, tables, options)
+    draft = Draft(network, tables, options)
     tell("choose converter ranges")
     draft.set_ranges(scaled(images[: options.vectors]))
     tell("choose mask")
@@ -94,7 +80,7 @@ def export_bundle(
     }
     tensors["golden.x"] = _exactly(tensors["golden.x"], GOLDEN_IMAGES)
     metadata = _metadata(network, profile, options, data, provenance)
-    return _finish(path, metadata, tensors, options.mask.value_bits)
+    return _finish(path, metadata, tensors, options.mask.value_bits, draft.ranks)
 
 
 def check_fit(model: Any, data: Dataset) -> None:
@@ -116,74 +102,13 @@ def _check_macro(model: Any, profile: DeviceProfile, data: Dataset, options: Exp
     raise HostError(f"macro: {refusal}{f'; {cost}' if cost else ''}")
 
 
-class _Draft:
-    """Layers of a bundle in the making, as the board will see them."""
-
-    def __init__(self, network: MappedNetwork, tables: ProfileTables, options: ExportOptions) -> None:
-        self.network, self.tables, self.options = network, tables, options
-        self.nodes, self.layers = bare_layers(network)
-
-    def set_ranges(self, images: npt.NDArray[np.float32]) -> None:
-        """Choose what converter codes stand for."""
-        seeds = [mask_seed(self.options.seed, chip) for chip in range(RANGE_CHIPS)]
-        chosen = converter_ranges(self.nodes, self.layers, self.tables, self.options.macro, images, seeds)
-        self.layers = [
-            replace(layer, dac_lsb=np.float32(dac), adc_lsb=np.float32(adc))
-            for layer, (dac, adc) in zip(self.layers, chosen, strict=True)
-        ]
-
-    def set_mask(self, images: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
-        """Take the mask that training knew, or choose one."""
-        choice = self.options.mask
-        known = [layer.mask for layer in self.network.layers]
-        if any(mask is not None for mask in known):
-            masks = [np.zeros(m.signed.shape, bool) if m.mask is None else m.mask for m in self.network.layers]
-        else:
-            masks = choose_mask(self.nodes, self.layers, self.tables, images, labels, choice, self.options.macro)
-        self.layers = [
-            with_mask(layer, mask, self.tables, mapped.exact)
-            for layer, mapped, mask in zip(self.layers, self.network.layers, masks, strict=True)
-        ]
-        if any(mask is not None for mask in known):
-            self._check_known()
-
-    def _check_known(self) -> None:
-        """HostError where the mask that training knew is larger than what was asked for."""
-        choice = self.options.mask
-        if choice.area_percent is not None:
-            percent = choice.area_model(self.options.macro).percent(layer_sizes(self.layers))
-            if percent > choice.area_percent:
-                raise HostError(f"--area: the student was trained with a mask that takes {percent:.2f} % of the area")
-            return
-        most = entries_for(choice.sram_percent, self.network.weights, self.network.columns)
-        if sum(layer.mask_rows.size for layer in self.layers) > most:
-            raise HostError(f"--sram: the student was trained with a mask of more than {most} entries")
-
-    def tensors(self) -> Tensors:
-        """All tensors that describe the technology and the layers."""
-        out = table_tensors(self.tables)
-        for layer in self.layers:
-            out[f"{layer.name}.levels"] = layer.levels
-            out[f"{layer.name}.scales"] = np.array([layer.w_step, layer.dac_lsb, layer.adc_lsb], np.float32)
-            for key in ("gain", "offset", "y_std"):
-                out[f"{layer.name}.{key}"] = getattr(layer, key)
-            for key in ("indptr", "rows", "value", "lr_exp"):
-                out[f"{layer.name}.mask.{key}"] = getattr(layer, f"mask_{key}")
-        return out
-
-
-def table_tensors(tables: ProfileTables) -> Tensors:
-    """The tensors of a bundle that describe the technology."""
-    return {f"profile.{key}": getattr(tables, key) for key in ProfileTables.__dataclass_fields__}
-
-
 def _metadata(
     network: MappedNetwork, profile: DeviceProfile, options: ExportOptions, data: Dataset, provenance: dict[str, Any]
 ) -> dict[str, str]:
     record = {
         "created_by": f"rram-edge {_own_version()}",
         "data": data.name,
-        "mask": _mask_record(options.mask),
+        "mask": _mask_record(options.mask) | ({} if options.kind == "sparse" else {"correction": options.kind}),
         "seed": options.seed,
         **provenance,
     }
@@ -207,7 +132,9 @@ def _mask_record(choice: MaskChoice) -> dict[str, Any]:
     return {"criterion": choice.criterion, **size}
 
 
-def _finish(path: Path, metadata: dict[str, str], tensors: Tensors, value_bits: int) -> Bundle:
+def _finish(
+    path: Path, metadata: dict[str, str], tensors: Tensors, value_bits: int, ranks: Sequence[int]
+) -> Bundle:
     """Fill in what only a readable bundle can tell (spread of outputs, golden vectors), then put the file in place."""
     with tempfile.TemporaryDirectory(dir=_folder(path)) as scratch:
         draft = Path(scratch) / "draft.rram.safetensors"
@@ -216,8 +143,9 @@ def _finish(path: Path, metadata: dict[str, str], tensors: Tensors, value_bits: 
         y_star = ideal_activations(bundle, scaled(bundle.calibration_x))
         for layer, y in zip(bundle.layers, y_star, strict=True):
             tensors[f"{layer.name}.y_std"] = np.maximum(y.reshape(-1, layer.n).std(axis=0), 1e-6).astype(np.float32)
-        bundle = _coded(bundle, tensors, value_bits)
-        if value_bits < 32:
+        known = [replace(layer, y_std=tensors[f"{layer.name}.y_std"]) for layer in bundle.layers]
+        bundle = replace(bundle, layers=tuple(coded(known, bundle.tables, value_bits, ranks)))
+        if value_bits < 32 or any(ranks):
             metadata["correction"] = json.dumps(correction_document(bundle.layers))
         put_in_place(path, draft, bundle, metadata, tensors)
     return Bundle.open(path)
@@ -231,13 +159,6 @@ def put_in_place(path: Path, draft: Path, bundle: Bundle, metadata: dict[str, st
     write_bundle(draft, metadata, tensors)
     Bundle.open(draft)
     os.replace(draft, path)
-
-
-def _coded(bundle: Bundle, tensors: Tensors, value_bits: int) -> Bundle:
-    """The bundle with the outputs' spread and the codes of its SRAM."""
-    known = [replace(layer, y_std=tensors[f"{layer.name}.y_std"]) for layer in bundle.layers]
-    layers = (replace(layer, sram=layer_codes(layer, bundle.tables, value_bits)) for layer in known)
-    return replace(bundle, layers=tuple(layers))
 
 
 def write_bundle(path: Path, metadata: dict[str, str], tensors: Tensors) -> None:

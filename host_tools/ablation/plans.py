@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from firmware_py.bundle import Bundle
 from host_tools.ablation.run import Bench
-from host_tools.ablation.variants import Masks, Variant, apply, correction_bits
+from host_tools.ablation.variants import Variant, apply
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
 from host_tools.mapping.area import entries_for_area, layer_sizes, macro_of
-from host_tools.mapping.mask import CRITERIA, MaskChoice, Scores, entries_for, ranking, score_weights, top
-from host_tools.mapping.ranks import choose_ranks
+from host_tools.mapping.kinds import KINDS, Room
+from host_tools.mapping.mask import CRITERIA, MaskChoice, Masks, Scores, entries_for, ranking, score_weights, top
 
 READ_OUT = "fisher-deviation"
 SHOWN = (*(c for c in CRITERIA if c != "none"), READ_OUT)
@@ -131,25 +131,15 @@ def pair_variants(source: Source, vectors: int, value_bits: int) -> tuple[Varian
 def kind_variants(source: Source, sram_percent: float, vectors: Sequence[int], value_bits: int) -> list[Variant]:
     """Kinds of correction and calibration: sparse, low-rank and both in the SRAM that the sparse one takes."""
     none = source.no_mask()
-    scores, fisher = source.scores(IMPORTANCE[0]), source.scores("fisher")
-    count = entries_for(sram_percent, source.weights, source.columns)
-    sparse = top(scores, count)
-    room = _room(source, sparse, value_bits)
     bare = apply(source.bundle, none)
-    ranks = choose_ranks(bare.layers, bare.tables, fisher, room // value_bits, source.seed)
-    half = top(scores, count // 2)
-    left = room - _room(source, half, value_bits)
-    halved = apply(source.bundle, half)
-    both = choose_ranks(halved.layers, halved.tables, fisher, left // value_bits, source.seed)
+    room = Room(
+        bare.layers, bare.tables, source.scores(IMPORTANCE[0]), source.scores("fisher"),
+        entries_for(sram_percent, source.weights, source.columns), value_bits, bare.macro.rows, source.seed,
+    )  # fmt: skip
+    kinds = {kind: room.shared(kind) for kind in KINDS}
     variants = [Variant("untouched", none, "none", value_bits=value_bits)]
     for n in vectors:
-        each = [Variant("moments", none, "moments"), Variant("gains", none, "gains"), Variant("sparse", sparse),
-                Variant("low-rank", none, ranks=ranks), Variant("both", half, ranks=both)]  # fmt: skip
+        each = [Variant("moments", none, "moments"), Variant("gains", none, "gains"),
+                *(Variant(kind, it.masks, ranks=it.ranks) for kind, it in kinds.items())]  # fmt: skip
         variants += [replace(v, name=f"{v.name}, {n} vectors", vectors=n, value_bits=value_bits) for v in each]
     return variants
-
-
-def _room(source: Source, masks: Masks, value_bits: int) -> int:
-    """Bits of a mask's values and their places."""
-    with_it, without = (apply(source.bundle, m, value_bits) for m in (masks, source.no_mask()))
-    return correction_bits(with_it) - correction_bits(without)

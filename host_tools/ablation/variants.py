@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from firmware_py.bundle import Bundle
 from firmware_py.cells import Effects, program
-from firmware_py.sram import count_bits
 from host_tools.errors import HostError
-from host_tools.mapping.codes import layer_codes
-from host_tools.mapping.mask import Scores, ideal_weights, top, with_mask
-
-Masks = list[npt.NDArray[np.bool_]]
+from host_tools.mapping.kinds import coded, corrected_bits
+from host_tools.mapping.mask import Masks, Scores, ideal_weights, top, with_mask
 
 
 @dataclass(frozen=True)
@@ -43,19 +39,13 @@ def refuse_own_mask(bundle: Bundle) -> None:
 
 def apply(bundle: Bundle, masks: Masks, value_bits: int = 32, ranks: Sequence[int] = ()) -> Bundle:
     """The bundle with these masks, ranks and codes; nothing is written."""
-    ranks = ranks or [0] * len(bundle.layers)
-    layers = []
-    for layer, mask, rank in zip(bundle.layers, masks, ranks, strict=True):
-        masked = with_mask(layer, mask, bundle.tables)
-        layers.append(replace(masked, sram=layer_codes(masked, bundle.tables, value_bits, rank)))
-    return replace(bundle, layers=tuple(layers))
+    masked = [with_mask(layer, mask, bundle.tables) for layer, mask in zip(bundle.layers, masks, strict=True)]
+    return replace(bundle, layers=tuple(coded(masked, bundle.tables, value_bits, ranks)))
 
 
 def correction_bits(bundle: Bundle) -> int:
     """Bits of the bundle's correction without learning: values, their places, factors, gains and offsets."""
-    shapes = [(layer.k, layer.n) for layer in bundle.layers]
-    entries = [int(layer.mask_rows.size) for layer in bundle.layers]
-    return sum(count_bits([layer.sram for layer in bundle.layers], shapes, entries, bundle.macro.rows).values())
+    return corrected_bits(bundle.layers, bundle.macro.rows)
 
 
 def read_out_masks(bundle: Bundle, fisher: Scores, chip: int, entries: int) -> Masks:

@@ -62,6 +62,10 @@ from host_tools.importers.options import pixels_option
     help="Where SRAM values go: fisher-variance, fisher, gradient-weight, magnitude, random, none.",
 )
 @click.option(
+    "--correction", "kind", default="sparse", type=click.Choice(["sparse", "low-rank", "both"]), show_default=True,
+    help="What takes that SRAM: values at the mask, low-rank factors, or half and half.",
+)  # fmt: skip
+@click.option(
     "--vectors", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calibration images to send along."
 )
 @click.option(
@@ -75,8 +79,8 @@ from host_tools.importers.options import pixels_option
 @pixels_option
 @console.common_options
 def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None,
-            macro: Path | None, sram: float, area: float | None, value_bits: str, mask: str, vectors: int, clip: float,
-            pixels: tuple[float, float] | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+            macro: Path | None, sram: float, area: float | None, value_bits: str, mask: str, kind: str, vectors: int,
+            clip: float, pixels: tuple[float, float] | None, seed: int, json_file: str | None) -> None:  # fmt: skip
     """Map a network on differential pairs and write the bundle that a board runs.
 
     NETWORK is a .keras file of rram or of your own, a .tflite or an .onnx file. What the board does not carry is
@@ -96,6 +100,7 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
     options = ExportOptions(
         MacroConfig.load(macro) if macro else MacroConfig(),
         MaskChoice(mask, sram, seed=seed, area_percent=area, value_bits=int(value_bits)), vectors, clip, seed,
+        kind,  # type: ignore[arg-type]  # one of click's choice
     )  # fmt: skip
     if not output.name.endswith(".safetensors"):
         raise HostError(f"-o: {output} does not end in .safetensors")

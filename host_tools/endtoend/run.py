@@ -20,7 +20,7 @@ from host_tools import console
 from host_tools.data import Dataset
 from host_tools.endtoend.efforts import Effort, Written, write
 from host_tools.errors import HostError
-from host_tools.export import ExportOptions
+from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model
 from host_tools.study.chips import UNTOUCHED, ChipPlan, StudyData, measure_chips

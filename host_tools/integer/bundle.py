@@ -15,10 +15,10 @@ from device_models.profile import DeviceProfile
 from firmware_py.bundle import VERSION, Bundle
 from host_tools.data import Dataset
 from host_tools.errors import HostError
-from host_tools.export import GOLDEN_IMAGES, GOLDEN_SEED, Tensors, put_in_place, table_tensors, write_bundle
+from host_tools.export import GOLDEN_IMAGES, GOLDEN_SEED, put_in_place, write_bundle
 from host_tools.integer.adc import WholeCells, choose, matched
 from host_tools.integer.network import Analog, Flatten, IntegerNetwork, MaxPool, Rename, Thresholds, apply
-from host_tools.mapping.bare import profile_tables
+from host_tools.mapping.bare import Tensors, profile_tables, table_tensors
 
 VECTORS = 64
 

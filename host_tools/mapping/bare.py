@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from device_models.compile import STEPS, compile_profile
 from device_models.profile import DeviceProfile
@@ -11,11 +14,18 @@ from firmware_py.graph import Node, parse_graph
 from host_tools.errors import HostError
 from host_tools.mapping.network import MappedLayer, MappedNetwork
 
+Tensors = dict[str, npt.NDArray[Any]]
+
 
 def profile_tables(profile: DeviceProfile) -> ProfileTables:
     """What the board gets of a profile."""
     compiled = compile_profile(profile)
     return ProfileTables(**{key: getattr(compiled, key) for key in ProfileTables.__dataclass_fields__})
+
+
+def table_tensors(tables: ProfileTables) -> Tensors:
+    """The tensors of a bundle that describe the technology."""
+    return {f"profile.{key}": getattr(tables, key) for key in ProfileTables.__dataclass_fields__}
 
 
 def bare_layers(network: MappedNetwork) -> tuple[tuple[Node, ...], list[AnalogLayer]]:

@@ -19,6 +19,7 @@ from host_tools.mapping.area import AreaModel, entries_for_area, layer_sizes
 CRITERIA = ("fisher-variance", "fisher", "gradient-weight", "magnitude", "random", "none")
 NUMBER_BITS = 16  # of gains and offsets, where values are codes
 Scores = list[npt.NDArray[np.float64]]
+Masks = list[npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def choose_mask(
     labels: npt.NDArray[np.integer],
     choice: MaskChoice,
     macro: MacroConfig | None = None,
-) -> list[npt.NDArray[np.bool_]]:
+) -> Masks:
     """Masks bool [K, N] per layer: the global top of the criterion, as many as fit into the SRAM or the area.
 
     'fisher-variance' is the expected loss that a cell's spread costs: Fisher x variance of the programmed weight, from
@@ -79,13 +80,20 @@ def choose_mask(
     if choice.criterion == "none":
         return [np.zeros((layer.k, layer.n), bool) for layer in layers]
     scores = score_weights(nodes, layers, tables, images, labels, choice)
+    return top(scores, chosen_entries(layers, scores, choice, macro))
+
+
+def chosen_entries(
+    layers: Sequence[AnalogLayer], scores: Scores, choice: MaskChoice, macro: MacroConfig | None = None
+) -> int:
+    """How many of the highest scores fit into the SRAM or the area that `choice` gives; 0 where it wants no mask."""
+    if choice.criterion == "none":
+        return 0
     if choice.area_percent is None:
-        count = entries_for(choice.sram_percent, sum(x.k * x.n for x in layers), sum(x.n for x in layers))
-    else:
-        of_layer = np.repeat(np.arange(len(layers)), [x.k * x.n for x in layers])[ranking(scores)]
-        bare = [replace(size, corrected=0) for size in layer_sizes(layers)]
-        count = entries_for_area(choice.area_percent, bare, choice.area_model(macro), of_layer)
-    return top(scores, count)
+        return entries_for(choice.sram_percent, sum(x.k * x.n for x in layers), sum(x.n for x in layers))
+    of_layer = np.repeat(np.arange(len(layers)), [x.k * x.n for x in layers])[ranking(scores)]
+    bare = [replace(size, corrected=0) for size in layer_sizes(layers)]
+    return entries_for_area(choice.area_percent, bare, choice.area_model(macro), of_layer)
 
 
 def ranking(scores: Scores) -> npt.NDArray[np.int64]:
@@ -93,7 +101,7 @@ def ranking(scores: Scores) -> npt.NDArray[np.int64]:
     return np.argsort(-np.concatenate([score.reshape(-1) for score in scores]), kind="stable")
 
 
-def top(scores: Scores, count: int) -> list[npt.NDArray[np.bool_]]:
+def top(scores: Scores, count: int) -> Masks:
     """Masks of the `count` highest scores of the whole network, shapes as the scores'."""
     chosen = np.zeros(sum(score.size for score in scores), bool)
     chosen[ranking(scores)[:count]] = True

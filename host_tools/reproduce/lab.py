@@ -15,7 +15,7 @@ from device_models.profile import DeviceProfile
 from firmware_py.bundle import Bundle
 from host_tools import console
 from host_tools.data import Dataset
-from host_tools.export import ExportOptions
+from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.reproduce.claim import Setting
 from host_tools.study.chips import ChipPlan, StudyData, measure_chips

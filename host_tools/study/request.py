@@ -14,8 +14,8 @@ from firmware_py.cells import Effects
 from host_tools import console
 from host_tools.data import Dataset, load
 from host_tools.errors import HostError
-from host_tools.export import ExportOptions
 from host_tools.importers import SUFFIXES
+from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.shift import Shift
 from host_tools.study.cases import Case, Subject, cases_of, refuse_other_images

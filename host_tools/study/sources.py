@@ -19,8 +19,8 @@ from device_models.profile import DeviceProfile
 from firmware_py.bundle import AnalogLayer, Bundle, Macro, ProfileTables
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
-from host_tools.export import RANGE_CHIPS, ExportOptions
 from host_tools.mapping.bare import profile_tables
+from host_tools.mapping.draft import RANGE_CHIPS, ExportOptions
 from host_tools.mapping.mask import MaskChoice, mask_seed, rate_exponents
 from host_tools.mapping.ranges import converter_ranges
 from host_tools.study.axes import Axis, Setup

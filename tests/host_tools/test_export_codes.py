@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ import pytest
 pytest.importorskip("tensorflow", reason="networks are Keras models")
 
 from firmware_py import Chip
+from firmware_py.bundle import Bundle
 from firmware_py.correction import count_sram
+from host_tools.ablation.variants import correction_bits
+from host_tools.data import Dataset, scaled
+from host_tools.errors import HostError
 from host_tools.export import ExportOptions, export_bundle
 from host_tools.mapping.area import layer_sizes, macro_of
 from host_tools.mapping.mask import MaskChoice
@@ -34,3 +39,43 @@ def test_a_bundle_of_codes_fits_its_area_and_keeps_its_golden_vectors(tmp_path: 
     assert count_sram(bundle, learning=False).parts["values"] == sum(size.corrected for size in sizes)
     chip = Chip(bundle, bundle.golden["seed"], engine="numpy")
     np.testing.assert_array_equal(chip.logits_many(bundle.golden_x), bundle.golden_logits)
+
+
+@pytest.mark.parametrize("bits", [8, 32])
+def test_factors_take_the_masks_sram_and_repair_what_gains_cannot(tmp_path: Path, bits: int) -> None:
+    model, profile, data = networks.conv_net(), networks.whole_levels(), networks.data()
+
+    def made(kind: str, **mask: Any) -> Bundle:
+        options = ExportOptions(mask=MaskChoice("magnitude", value_bits=bits, **mask), vectors=32, kind=kind)
+        return export_bundle(tmp_path / f"{kind}.rram.safetensors", model, model, profile, data, options, {})
+
+    sparse = made("sparse", sram_percent=30.0)
+    room = correction_bits(sparse)
+    for kind in ("low-rank", "both"):
+        bundle = made(kind, sram_percent=30.0)
+        assert sum(layer.sram.rank for layer in bundle.layers) > 0 and correction_bits(bundle) <= room
+        assert bundle.provenance["mask"]["correction"] == kind
+        assert (sum(layer.mask_rows.size for layer in bundle.layers) > 0) == (kind == "both")
+        errors = []
+        for steps in ("gains", "full"):
+            chip = Chip(bundle, 3, engine="numpy")
+            chip.calibrate(kind=steps)
+            errors.append(distance(chip, model, data))
+        assert errors[1] < 0.9 * errors[0]
+    most = 2.0 if bits == 8 else 8.0
+    area = made("low-rank", area_percent=most)
+    assert MaskChoice(value_bits=bits).area_model(macro_of(area)).percent(layer_sizes(area.layers)) <= most
+
+
+def distance(chip: Chip, model: Any, data: Dataset) -> float:
+    """Root mean square between the chip's outputs and the ideal network's."""
+    wanted = np.asarray(model(scaled(data.x_test)))
+    return float(np.sqrt(np.mean((chip.logits_many(data.x_test) - wanted) ** 2)))
+
+
+def test_factors_need_sram_and_a_student_without_a_mask_of_its_own(tmp_path: Path) -> None:
+    model, profile = networks.conv_net(), networks.whole_levels()
+    options = ExportOptions(mask=MaskChoice("none"), kind="low-rank")
+    with pytest.raises(HostError, match="--correction: 'low-rank' given, --mask none leaves it no SRAM"):
+        export_bundle(tmp_path / "b.rram.safetensors", model, model, profile, networks.data(), options, {})
+    assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow", reason="networks are Keras models")
 from safetensors.numpy import load_file
 
 from host_tools.data import Dataset
-from host_tools.export import ExportOptions
+from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model, sha256
 from host_tools.study.prepare import prepare
