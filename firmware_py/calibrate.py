@@ -116,12 +116,12 @@ def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrecti
                    weight: float, sparse: bool) -> None:  # fmt: skip
     """Gain, offset and, if `sparse`, mask values of all columns; rows: u [rows, N], x [rows, K], y* [rows, N]."""
     u, x, y = rows
-    if not sparse:
+    if not sparse and layer.mask_rows.size:
         y = y - x @ mask_matrix(layer)
     variance = pair_variance(bundle, layer)
     power = variance * np.mean(x * x, axis=0)[:, None]  # output variance that each cell causes, for a gain of 1
     z = np.concatenate([np.ones((len(x), 1)), x], axis=1)  # all that the columns have in common, multiplied once
-    zz, zu, zy = weight * z.T @ z, weight * z.T @ u, weight * z.T @ y
+    zz, zu, zy = weight * (z.T @ z), weight * (z.T @ u), weight * (z.T @ y)
     uu, uy, var_y = weight * (u * u).sum(axis=0), weight * (u * y).sum(axis=0), y.var(axis=0)
     for j in range(layer.n):
         entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1] if sparse else layer.mask_indptr[j])

@@ -19,6 +19,7 @@ F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
 CHUNK = 64  # images computed together; bounds the memory of im2col
+BLOCK = 4096  # rows of a mask's term computed together: they stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,23 @@ def dac(layer: AnalogLayer, bits: int, a: Numbers) -> F64:
 def correct(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace) -> F32:
     """Outputs y [n, P, N] from the sums of ADC codes and the digital correction."""
     y = correction.gain * (trace.s.astype(np.float32) * layer.unit) + correction.offset
-    term = np.zeros(y.shape, np.float32)
-    for i, (k, j) in enumerate(zip(layer.mask_rows, layer.mask_cols, strict=True)):
-        term[..., j] += correction.value[i] * (trace.codes[..., k].astype(np.float32) * layer.dac_lsb)
     touched = np.diff(layer.mask_indptr) > 0
-    y[..., touched] += term[..., touched]
+    y[..., touched] += mask_term(layer, correction.value, trace.codes)[..., touched]
     return y + low_rank(layer, correction, trace.codes) if layer.sram.rank else y
+
+
+def mask_term(layer: AnalogLayer, value: F32, codes: F64) -> F32:
+    """What the mask's values add to codes [n, P, K]: [n, P, N], each column summed in the order of its entries."""
+    n, p, k = codes.shape
+    term = np.zeros((n * p, layer.n), np.float32)
+    place = np.arange(len(value)) - np.repeat(layer.mask_indptr[:-1], np.diff(layer.mask_indptr))
+    # Every column's first entry, then every second one: the same sums as entry by entry, many columns at a time.
+    turns = [np.flatnonzero(place == turn) for turn in range(place.max(initial=-1) + 1)]
+    for start in range(0, n * p, BLOCK):
+        x = codes.reshape(n * p, k)[start : start + BLOCK].astype(np.float32) * layer.dac_lsb
+        for turn in turns:
+            term[start : start + BLOCK, layer.mask_cols[turn]] += value[turn] * x[:, layer.mask_rows[turn]]
+    return term.reshape(n, p, layer.n)
 
 
 def low_rank(layer: AnalogLayer, correction: LayerCorrection, codes: F64) -> F32:
@@ -156,7 +168,9 @@ def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
             out.append(s.astype(np.float32).reshape(len(x), *node.out_shape))
             return out[-1]
         columns = im2col(a, node)
-        y = columns @ ideal_weights(bundle, layer) * layer.gain + layer.offset + columns @ mask_matrix(layer)
+        y = columns @ ideal_weights(bundle, layer) * layer.gain + layer.offset
+        if layer.mask_rows.size:
+            y = y + columns @ mask_matrix(layer)
         out.append(y.astype(np.float32).reshape(len(x), *node.out_shape))
         return out[-1]
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "train": ("host_tools.commands.train", "Train the ideal network (the teacher)."),
     "distill": ("host_tools.commands.distill", "Train a student that knows the RRAM profile."),
     "import": ("host_tools.commands.import_network", "Read a .tflite or .onnx network into a .keras file."),
+    "zoo": ("host_tools.commands.zoo", "The trained networks that come with the package."),
     "integer": ("host_tools.commands.integer", "Networks of 1-bit weights that compute with integers alone."),
     "export": ("host_tools.commands.export", "Map a network on RRAM tiles and write a bundle for the board."),
     "inspect": ("host_tools.commands.inspect", "Show a bundle: layers, tiles, cells, SRAM, profile, provenance."),

@@ -1,4 +1,5 @@
-"""The whole way on scikit-learn's digits: train, distil, export, make a chip, calibrate it, adapt it on a stream."""
+"""The whole way on scikit-learn's digits: a trained student is exported, put on a chip, calibrated, and adapts on a
+stream."""
 
 from __future__ import annotations
 
@@ -36,6 +37,7 @@ class DemoOptions:
     adapt: AdaptConfig = field(default_factory=lambda: AdaptConfig(horizon=400))
     sram_percent: float = 2.34
     engine: str = "auto"
+    retrain: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ class DemoResult:
 
 
 def make_bundles(data: Dataset, options: DemoOptions) -> tuple[Path, Path]:
-    """Train, distil, export; returns (the student's bundle, the bundle of the ideal network put on RRAM as it is)."""
+    """Export the recipe's networks: the student's bundle, and that of the ideal network put on RRAM as it is."""
     from host_tools.mapping.draft import ExportOptions
     from host_tools.mapping.mask import MaskChoice
     from host_tools.study.prepare import prepare
     from host_tools.training.recipes import get
 
     export = ExportOptions(mask=MaskChoice(sram_percent=options.sram_percent, seed=options.seed), seed=options.seed)
-    files = prepare(get("digits"), data, options.seed, options.folder, export)
+    files = prepare(get("digits"), data, options.seed, options.folder, export, options.retrain)
     bundle = options.folder / "digits.rram.safetensors"
     shutil.copyfile(files.bundle, bundle)
     return bundle, files.plain

@@ -20,9 +20,11 @@ from host_tools import console
               help="What happens to the sensor.")
 @click.option("--engine", default="auto", type=click.Choice(["auto", "c", "numpy"]), show_default=True,
               help="What computes.")
+@click.option("--retrain", is_flag=True, help="Take no trained network that comes with the package. Takes minutes.")
 @console.common_options
-def command(output: Path, chip_seed: int, shift: str, engine: str, seed: int, json_file: str | None) -> None:
-    """Train, distil, export, make a chip, calibrate it without labels, adapt it on a stream; on digits, no download.
+def command(output: Path, chip_seed: int, shift: str, engine: str, retrain: bool, seed: int,
+            json_file: str | None) -> None:  # fmt: skip
+    """Export a trained student, make a chip, calibrate it without labels, adapt it on a stream; on digits, no download.
 
     \b
     Example: rram demo --chip-seed 3 -o demo3
@@ -42,7 +44,7 @@ def command(output: Path, chip_seed: int, shift: str, engine: str, seed: int, js
     from host_tools import demo
     from host_tools.data import load
 
-    options = demo.DemoOptions(output, chip_seed, seed, change, engine=engine)
+    options = demo.DemoOptions(output, chip_seed, seed, change, engine=engine, retrain=retrain)
     data = load("digits")
     bundle, plain = demo.make_bundles(data, options)
     result = demo.run_stream(data, bundle, plain, options)

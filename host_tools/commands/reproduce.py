@@ -20,9 +20,11 @@ PAPERS = ("charan", "weinstock", "lv", "glukhov")
 @click.option("--figures", metavar="DIR", type=click.Path(path_type=Path), help="Folder for the figures.")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained networks are kept.")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
+@click.option("--retrain", is_flag=True, help="Take no trained network that comes with the package.")
 @console.common_options
 def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown: Path | None, figures: Path | None,
-            cache: Path | None, workers: int | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+            cache: Path | None, workers: int | None, retrain: bool, seed: int,
+            json_file: str | None) -> None:  # fmt: skip
     """Measure each paper's claims, beside the paper's numbers: value, spread, setting, verdict.
 
     \b
@@ -44,7 +46,7 @@ def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown
         figures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         setting = Setting(quick, seed, figures or Path(scratch), cache or default_cache(), data_dir, workers,
-                          console.say)  # fmt: skip
+                          retrain, console.say)  # fmt: skip
         found = []
         for name in chosen:
             found += import_module(f"host_tools.reproduce.{name}").claims(setting)

@@ -57,6 +57,7 @@ def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> 
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
 @click.option("--scheduler", metavar="tcp://...", help="Use the workers of a Dask scheduler.")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where networks and bundles are kept.")
+@click.option("--retrain", is_flag=True, help="With --recipe: take no trained network that comes with the package.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
               help="A line a chip, .csv or .parquet; goes on after a stop.")
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,

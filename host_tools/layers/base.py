@@ -89,7 +89,9 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         )
         self.gain = self.add_weight(name="gain", shape=columns, initializer="ones")
         self.bias = self.add_weight(name="bias", shape=columns, initializer="zeros")
-        self.exact_mask = self.add_weight(name="exact_mask", shape=shape, initializer="zeros", trainable=False)
+        self.exact_mask = self.add_weight(
+            name="exact_mask", shape=shape, initializer="zeros", dtype="uint8", trainable=False
+        )
         self.variation = self.add_weight(name="variation", shape=(), initializer="ones", trainable=False)
         self.clip = self.add_weight(
             name="clip",

@@ -37,7 +37,7 @@ class Claim:
 @dataclass(frozen=True)
 class Setting:
     """How much work: quick (minutes, small data and few chips) or the whole; where figures, data and trained networks
-    are."""
+    are; retrain: take none that comes with the package."""
 
     quick: bool
     seed: int
@@ -45,4 +45,5 @@ class Setting:
     cache: Path
     data_dir: str | None = None
     workers: int | None = None
+    retrain: bool = False
     tell: Callable[[str], None] = print

@@ -42,7 +42,7 @@ class Lab:
     def workshop(self) -> Workshop:
         """Where the networks come from."""
         cache = self.setting.cache / "networks"
-        return Workshop(self.recipe, self.data, self.setting.seed, cache, tell=self.setting.tell)
+        return Workshop(self.recipe, self.data, self.setting.seed, cache, self.setting.retrain, self.setting.tell)
 
     @cached_property
     def arrays(self) -> StudyData:

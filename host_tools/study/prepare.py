@@ -31,15 +31,17 @@ def default_cache() -> Path:
     return user_cache_path("rram-edge")
 
 
-def workshop(recipe: Recipe, data: Dataset, seed: int, cache: Path) -> Workshop:
-    """Where a recipe's networks come from: the package, or the folder `networks` of the cache."""
-    return Workshop(recipe, data, seed, cache / "networks")
+def workshop(recipe: Recipe, data: Dataset, seed: int, cache: Path, fresh: bool = False) -> Workshop:
+    """Where a recipe's networks come from: the package (not where `fresh`), or the folder `networks` of the cache."""
+    return Workshop(recipe, data, seed, cache / "networks", fresh)
 
 
-def prepare(recipe: Recipe, data: Dataset, seed: int, cache: Path, options: ExportOptions | None = None) -> RecipeFiles:
+def prepare(
+    recipe: Recipe, data: Dataset, seed: int, cache: Path, options: ExportOptions | None = None, fresh: bool = False
+) -> RecipeFiles:
     """Teacher and student of `recipe`, and bundles of the student and (row 'plain') of the teacher; each made once."""
     options = options or ExportOptions(seed=seed)
-    profile, shop = DeviceProfile.load(recipe.profile), workshop(recipe, data, seed, cache)
+    profile, shop = DeviceProfile.load(recipe.profile), workshop(recipe, data, seed, cache, fresh)
     teacher, student = shop.teacher(), shop.student()
     unhelped = replace(options, mask=MaskChoice("none"))
     return RecipeFiles(

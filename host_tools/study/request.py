@@ -58,6 +58,7 @@ class Request:
     workers: int | None
     scheduler: str | None
     cache: Path | None
+    retrain: bool
     output: Path | None
     plot: Path | None
     seed: int
@@ -164,7 +165,7 @@ def _subjects(asked: Request, plan: ChipPlan, dataset: Dataset) -> list[Subject]
         refuse_other_images(bundle, dataset)
         return [Subject("student", BundleSource(bundle), plan)]
     recipe = recipes.get(asked.recipe or "")
-    files = prepare(recipe, dataset, asked.seed, cache)
+    files = prepare(recipe, dataset, asked.seed, cache, fresh=asked.retrain)
     student: Source = BundleSource(Bundle.open(files.bundle))
     plain: Source = BundleSource(Bundle.open(files.plain))
     if asked.sweeps:

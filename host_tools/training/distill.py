@@ -98,7 +98,7 @@ def make_student(
     for layer in student.layers:
         if isinstance(layer, RRAMLayer):
             mask = (masks or {}).get(layer.name)
-            layer.exact_mask.assign(np.zeros(layer.kernel.shape) if mask is None else mask.astype(np.float32))
+            layer.exact_mask.assign(np.zeros(layer.kernel.shape, np.uint8) if mask is None else mask.astype(np.uint8))
             layer.exact_share = recipe.exact_share if masks else 0.0
             layer.varied = recipe.variation != 1 or recipe.ramp > 0
     return student

@@ -1,0 +1,89 @@
+"""`rram zoo`: the trained networks that come with the package."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import click
+
+from host_tools import console
+from host_tools.data.options import data_options
+
+
+@click.group(name="zoo", invoke_without_command=True, context_settings={"max_content_width": 110})
+@console.common_options
+@click.pass_context
+def command(context: click.Context, seed: int, json_file: str | None) -> None:
+    """List the trained networks that come with the package, and what their training printed.
+
+    \b
+    Example: rram zoo
+    Example: rram zoo copy digits-student -o student.keras
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from host_tools.training.shipped import shipped
+
+    found = list(shipped())
+    lines = []
+    for one in found:
+        figures, record = one.figures, one.record
+        chips = "" if not figures["chips"] else (
+            f"{figures['chips_mean']:.2f} ± {figures['chips_std']:.2f} ({figures['chips_min']:.2f})")  # fmt: skip
+        lines.append([one.name, record["model"], record.get("profile", ""), str(record.get("masked") or ""),
+                      f"{one.path.stat().st_size:,}", f"{figures['validation']:.2f}", chips])  # fmt: skip
+    console.table("networks of the package; accuracies in per cent of validation images",
+                  ["name", "network", "trained for", "exact weights", "bytes", "clean", "on 8 chips, no help (lowest)"],
+                  lines)  # fmt: skip
+    console.emit_json({"networks": [{"name": one.name, "file": str(one.path), **one.figures, "record": one.record}
+                                    for one in found]}, json_file)  # fmt: skip
+
+
+@command.command(name="copy")
+@click.argument("name", metavar="NAME")
+@click.option("-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path),
+              callback=console.writable, help="File to write; a student's teacher comes to lie beside it.")  # fmt: skip
+def copy(name: str, output: Path) -> None:
+    """Copy a network of the package, for rram export, study, distill or your own training.
+
+    \b
+    Example: rram zoo copy mnist-lenet5-student -o student.keras
+    """
+    from host_tools.errors import HostError
+    from host_tools.record import check_output, sha256
+    from host_tools.training.shipped import find
+
+    check_output(output)
+    one = find(name)
+    teacher = one.record.get("teacher")
+    if teacher:
+        beside, source = output.parent / teacher["file"], one.path.parent / teacher["file"]
+        if not (beside.exists() and sha256(beside) == teacher["sha256"]):
+            if beside.exists():
+                raise HostError(f"-o: {beside} is another file than this student's teacher, and is kept")
+            shutil.copyfile(source, beside)
+            console.say(f"{beside}: its teacher")
+    shutil.copyfile(one.path, output)
+    record = one.record
+    console.say(f"{output}: {record['model']}, {record['kind']} on {record['data']}")
+    if record.get("profile"):
+        console.say(f"next: rram export {output} --profile {record['profile']} --data {record['data']} "
+                    "-o network.rram.safetensors")  # fmt: skip
+
+
+@command.command(name="ship", hidden=True)
+@click.argument("recipe", metavar="RECIPE")
+@partial(data_options, required=False)
+@click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained networks are kept.")
+def ship(recipe: str, data: str | None, data_dir: str | None, cache: Path | None) -> None:
+    """For maintainers: put a recipe's networks into the package, trained now where the cache has none of them."""
+    from host_tools.data import load
+    from host_tools.study.prepare import default_cache, workshop
+    from host_tools.training import recipes, shipped
+
+    chosen = recipes.get(recipe)
+    shop = workshop(chosen, load(data or chosen.data, data_dir), 0, cache or default_cache())
+    for path in shipped.ship(shop):
+        console.say(f"{path.name}: {path.stat().st_size:,} bytes")

@@ -1,0 +1,77 @@
+"""The trained networks that travel with the package, and how they get there from a workshop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from host_tools.errors import HostError
+from host_tools.record import load_model, read_record, save_model, sha256
+from host_tools.training.workshop import SHIPPED, Workshop
+
+MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A network of the package by its name, `<recipe>-<teacher, student, ...>`, and what its training wrote down."""
+
+    name: str
+    path: Path
+    record: dict[str, Any]
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """What the training printed, in per cent of validation images: of the network, of its chips without help."""
+        chips = self.record.get("validation_on_chips") or []
+        return {
+            "validation": self.record.get("validation_accuracy"),
+            "chips": len(chips),
+            "chips_mean": float(np.mean(chips)) if chips else None,
+            "chips_std": float(np.std(chips, ddof=1)) if len(chips) > 1 else None,
+            "chips_min": float(min(chips)) if chips else None,
+        }
+
+
+def shipped() -> Iterator[Shipped]:
+    """Every network of the package."""
+    for path in sorted(SHIPPED.glob("*.keras")):
+        yield Shipped(path.stem, path, read_record(path))
+
+
+def find(name: str) -> Shipped:
+    """The network of this name; HostError with the names there are."""
+    known = {one.name: one for one in shipped()}
+    if name not in known:
+        raise HostError(f"zoo: {name!r} is unknown, expected one of {', '.join(known)}")
+    return known[name]
+
+
+def ship(shop: Workshop, folder: Path = SHIPPED) -> list[Path]:
+    """Put a workshop's teacher and students into `folder`, trained now where they are not kept; the paths.
+
+    A student's record names the teacher as it is called there. HostError for a file over 1 MB.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = shop.recipe
+    made = {"teacher": shop.teacher()} | {name: shop.student(name) for name in ("student", *recipe.more)}
+    out: list[Path] = []
+    for name, source in made.items():
+        target = folder / f"{recipe.name}-{name}.keras"
+        record = read_record(source)
+        if name != "teacher":
+            record["teacher"] = {"file": out[0].name, "sha256": sha256(out[0])}
+        if not target.exists() or not _same(record, read_record(target)):
+            save_model(load_model(source), target, record)
+        if target.stat().st_size > MOST_BYTES:
+            raise HostError(f"{target}: {target.stat().st_size:,} bytes, the package carries at most {MOST_BYTES:,}")
+        out.append(target)
+    return out
+
+
+def _same(record: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(record.get(key) == other.get(key) for key in ("key", "teacher"))

@@ -1,0 +1,81 @@
+"""The networks of the package are what today's recipes make, small, and can be copied with their teacher."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the host extra")
+pytest.importorskip("sklearn", reason="digits come with scikit-learn")
+
+from host_tools.cli import main
+from host_tools.data import load
+from host_tools.record import load_model, read_record, sha256, teacher_of
+from host_tools.training import recipes
+from host_tools.training.loop import accuracy
+from host_tools.training.shipped import ship, shipped
+from host_tools.training.workshop import Workshop
+from tests.host_tools.training.test_workshop import RECIPE, data
+
+
+def test_every_network_is_small_and_its_teacher_lies_beside_it() -> None:
+    found = list(shipped())
+    wanted = {f"digits-{name}" for name in ("teacher", "student", "usable", "aware", "area")}
+    assert wanted <= {one.name for one in found}
+    for one in found:
+        assert one.path.stat().st_size < 1_000_000
+        assert one.name.startswith(("digits-", *(f"{name}-" for name in recipes.RECIPES)))
+        if one.record["kind"] == "student":
+            assert teacher_of(one.path, one.record).name == one.record["teacher"]["file"]
+
+
+def test_todays_recipe_takes_every_network_of_digits_from_the_package(tmp_path: Path) -> None:
+    told: list[str] = []
+    shop = Workshop(recipes.get("digits"), load("digits"), 0, tmp_path, tell=told.append)
+    paths = [shop.teacher(), *(shop.student(name) for name in ("student", "usable", "aware", "area"))]
+    assert told == [] and not list(tmp_path.iterdir())
+    assert {path.stem for path in paths} == {x.name for x in shipped() if x.name.startswith("digits-")}
+
+
+def test_the_record_says_what_the_network_does() -> None:
+    digits = load("digits")
+    _, images, labels = digits.validation()
+    (teacher,) = (one for one in shipped() if one.name == "digits-teacher")
+    assert accuracy(load_model(teacher.path), images, labels) == pytest.approx(teacher.figures["validation"])
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["zoo", *arguments])
+    return int(left.value.code or 0)
+
+
+def test_the_list_and_the_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json", str(tmp_path / "zoo.json")) == 0
+    listed = {one["name"]: one for one in json.loads((tmp_path / "zoo.json").read_text())["networks"]}
+    student = listed["digits-student"]
+    assert student["chips"] == 8 and student["chips_min"] <= student["chips_mean"] == pytest.approx(
+        np.mean(student["record"]["validation_on_chips"]))  # fmt: skip
+    assert run("copy", "digits-student", "-o", str(tmp_path / "mine.keras")) == 0
+    copied = tmp_path / "mine.keras"
+    assert sha256(copied) == sha256(student["file"])
+    assert teacher_of(copied, read_record(copied)) == tmp_path / "digits-teacher.keras"
+    (tmp_path / "digits-teacher.keras").write_text("mine")
+    assert run("copy", "digits-student", "-o", str(tmp_path / "again.keras")) == 2
+    assert (tmp_path / "digits-teacher.keras").read_text() == "mine" and not (tmp_path / "again.keras").exists()
+    assert run("copy", "lenet", "-o", str(tmp_path / "x.keras")) == 2
+    assert "zoo: 'lenet' is unknown, expected one of digits-area, digits-aware" in capsys.readouterr().err
+
+
+def test_shipping_renames_the_teacher_and_is_done_once(tmp_path: Path) -> None:
+    shop = Workshop(RECIPE, data(60), 0, tmp_path / "cache", tell=lambda line: None)
+    first = ship(shop, tmp_path / "zoo")
+    assert [path.name for path in first] == [f"corners-{name}.keras" for name in ("teacher", "student", "aware")]
+    before = [sha256(path) for path in first]
+    record = read_record(first[2])
+    assert record["teacher"] == {"file": "corners-teacher.keras", "sha256": before[0]}
+    assert record["key"] in shop.student("aware").name
+    assert [sha256(path) for path in ship(shop, tmp_path / "zoo")] == before
