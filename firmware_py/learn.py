@@ -47,7 +47,7 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
     def back(i: int, delta: F32, wanted: bool) -> F32 | None:
         node, (a, y, trace) = nodes[i], kept[i]
         if trace is None:
-            return digital_backward(node, a[None], y[None], delta[None])[0]
+            return digital_backward(node, a[None], y[None], delta[None]).reshape(node.in_shape)
         layer = engine.bundle.layers[node.layer]
         coded = error_codes(delta.reshape(node.positions, layer.n))
         if coded is None:
@@ -130,7 +130,7 @@ def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
     kw = node.kernel[1]
     patches = windows(x, node)  # [n, out H, out W, kernel H, kernel W, C]
     first = patches.reshape(len(x), *node.out_shape[:2], -1, x.shape[-1]).argmax(axis=3)  # the first of the largest
-    sample, row, column, channel = np.indices(delta.shape, sparse=True)
+    sample, row, column, channel = np.ix_(*(np.arange(size) for size in delta.shape))
     row, column = row * node.stride[0] + first // kw, column * node.stride[1] + first % kw
     dx = np.zeros((len(x), *node.in_shape), np.float32)
     np.add.at(dx, (sample, row, column, channel), delta)
@@ -142,7 +142,8 @@ def _shared_out(node: Node, share: F32) -> F32:
     y, x = (np.arange(count)[:, None] * step + np.arange(width) for count, step, width in
             zip(node.out_shape, node.stride, node.kernel, strict=False))  # fmt: skip
     dx = np.zeros((len(share), *node.in_shape), np.float32)
-    np.add.at(dx, (slice(None), y[:, None, :, None], x[None, :, None, :]), share[:, :, :, None, None])
+    sample = np.arange(len(share))[:, None, None, None, None]
+    np.add.at(dx, (sample, y[:, None, :, None], x[None, :, None, :]), share[:, :, :, None, None])
     return dx
 
 
