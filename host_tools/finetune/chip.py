@@ -23,6 +23,7 @@ from device_models.write.algorithm import WriteAlgorithm
 from device_models.write.cells import Reading
 from device_models.write.oneshot import OneShotCells
 from device_models.write.port import Pulse
+from host_tools.data import scaled
 from host_tools.finetune.network import Network
 
 F32 = NDArray[np.float32]
@@ -138,21 +139,20 @@ class CellLayer:
 
 class Chip:
     """All matrices of a network on one chip, each cell written once, and the digital gain and offset of their columns
-    (numbers of the digital part: exact). clip: the weight of the outermost level, of each layer. rewrite: the
-    technology of later writes, None: the same."""
+    (numbers of the digital part: exact). rewrite: the technology of later writes, None: the same."""
 
     def __init__(
-        self, network: Network, technology: Technology, clip: list[float], seed: int, rewrite: Technology | None = None
+        self, network: Network, technology: Technology, seed: int, rewrite: Technology | None = None
     ) -> None:
-        self.network, self.technology, self.clip = network, technology, clip
+        self.network, self.technology = network, technology
         self.rewrite = rewrite or technology
         self.layers: list[Port] = []
-        self.gain = [c * layer.gain for c, layer in zip(clip, network.layers, strict=True)]
+        self.gain = [np.float32(layer.clip) * layer.gain for layer in network.layers]
         self.offset = [layer.bias.copy() for layer in network.layers]
         self.asked: list[Level] = []
-        for i, (layer, c) in enumerate(zip(network.layers, clip, strict=True)):
-            port = CellLayer(technology, layer.kernel.shape, seed * _LAYERS + i, rewrite)
-            level = technology.nearest(layer.kernel / np.float32(c))
+        for i, layer in enumerate(network.layers):
+            port = CellLayer(technology, layer.weights.shape, seed * _LAYERS + i, rewrite)
+            level = technology.nearest(layer.weights / np.float32(layer.clip))
             port.write(np.ones(port.shape, bool), level)
             self.layers.append(port)
             self.asked.append(level)
@@ -190,7 +190,6 @@ def accuracy(network: Network, chip: Chip | None, x: NDArray[np.uint8], y: NDArr
     """Per cent of images x [n, H, W, C] that the chip (None: the ideal network) gets right."""
     right = 0
     for i in range(0, len(x), batch):
-        images = x[i : i + batch].astype(np.float32) / np.float32(255)
-        logits = network.forward(images, None if chip is None else chip.product).logits
+        logits = network.forward(scaled(x[i : i + batch]), None if chip is None else chip.product).logits
         right += int((np.argmax(logits, axis=1) == y[i : i + batch]).sum())
     return 100.0 * right / len(x)

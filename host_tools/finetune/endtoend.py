@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from host_tools.finetune.chip import Bool, Chip, Level
 from host_tools.finetune.estimate import Seen
-from host_tools.finetune.network import Pass
 from host_tools.finetune.plan import Cells, plan
 from host_tools.finetune.tuning import Tuning
+from host_tools.passes import Pass, rows_of
 
 F32 = NDArray[np.float32]
 DAMPING = 0.1  # of the mean curvature of a layer's columns, added to all
@@ -66,18 +66,19 @@ def asks(chip: Chip, lesson: Lesson, tuning: Tuning, rng: np.random.Generator) -
     gradient, random = lesson.gradients(done.logits, rng)
     wanted = chip.network.backward(done, gradient, chip.transposed)
     own = chip.network.backward(done, random, chip.transposed)
-    return [_ask(done, i, wanted[i], own[i], tuning, rng) for i in range(len(chip.layers))]
+    return [_ask(chip, done, i, wanted[i], own[i], tuning, rng) for i in range(len(chip.layers))]
 
 
-def _ask(done: Pass, layer: int, wanted: F32, own: F32, tuning: Tuning, rng: np.random.Generator) -> Ask:
-    rows = done.rows[layer]
+def _ask(chip: Chip, done: Pass, layer: int, wanted: F32, own: F32, tuning: Tuning, rng: np.random.Generator) -> Ask:
+    place = chip.network.place(layer)
+    rows = rows_of(chip.network.nodes[place], done.inputs[place])
     curvature = (own.T @ own).astype(np.float64) / len(own)
-    places = len(own) // len(done.x)  # of an image at which the kernel acts: each is asked for its part
+    places = len(own) // len(done.logits)  # of an image at which the kernel acts: each is asked for its part
     damping = DAMPING * np.trace(curvature) / len(curvature) + 1e-12
     if len(rows) > tuning.vectors:
         pick = np.sort(rng.permutation(len(rows))[: tuning.vectors])
         rows, wanted = rows[pick], wanted[pick]
-    change = -wanted @ np.linalg.inv(curvature + damping * np.eye(len(curvature))) / (places * len(done.rows))
+    change = -wanted @ np.linalg.inv(curvature + damping * np.eye(len(curvature))) / (places * len(chip.layers))
     return Ask(np.ascontiguousarray(rows), change.astype(np.float32))
 
 

@@ -20,7 +20,8 @@ from host_tools.finetune.plan import Cells, plan
 from host_tools.finetune.tuning import Tuning
 
 F32 = NDArray[np.float32]
-STALLED = 8  # rounds without a write: nothing is left to gain
+LEAST_HOPE = 1e-3  # below it nothing is left to gain
+REPAIR = 0.1       # share of the writes that is kept for the bad draws of the others
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Task:
 
     def column_start(self, chip: Chip, layer: int) -> F32:
         """The gain that the mapping gives."""
-        return np.asarray(chip.clip[layer] * chip.network.layers[layer].gain, np.float32)
+        ideal = chip.network.layers[layer]
+        return np.asarray(ideal.clip * ideal.gain, np.float32)
 
 
 def task(chip: Chip, layer: int, images: F32, want: F32, tuning: Tuning, rng: np.random.Generator) -> Task:
     """The layer's task on this chip; `want` [n, M] are the ideal network's activations. At most tuning.vectors rows."""
-    rows = chip.network.forward(images, chip.product, until=layer).rows[layer]
+    rows = chip.network.rows(layer, images, chip.product)
     if len(rows) > tuning.vectors:
         pick = np.sort(rng.permutation(len(rows))[: tuning.vectors])
         rows, want = rows[pick], want[pick]
@@ -46,31 +48,52 @@ def task(chip: Chip, layer: int, images: F32, want: F32, tuning: Tuning, rng: np
 
 def rewrite_layer(chip: Chip, layer: int, given: Task, tuning: Tuning, budget: int) -> int:
     """Rewrite cells of one layer, at most about `budget` writes; the number of writes. Gain and offset are fitted."""
-    port, technology = chip.layers[layer], chip.technology
-    start, (rows_, columns_) = given.column_start(chip, layer), port.shape
-    seen = Seen.of(given.rows, technology.read_sd)
-    want = given.want - given.want.mean(axis=0)
-    most = max(1, round(tuning.share * rows_))
-    unseen = seen.unseen(float(np.mean(technology.sd**2)))[:, None]
-    rounds = max(1, 1.3 * budget / (most * columns_))
-    spent = idle = turn = 0
-    while spent < budget and idle < STALLED:
-        answers = port.read(given.rows)
-        centred = answers - answers.mean(axis=0)
-        gain = fitted_gain(centred, want, start, tuning.gain)
-        asked = chip.asked[layer]
-        prior, variance = technology.value[asked], chip.variance(layer)
-        cells = Cells(seen.cells(answers, prior, variance), variance * unseen, seen.correlation(centred - want / gain))
-        hope = tuning.hope_at(max(spent / budget, turn / rounds))
-        where, level = plan(cells, seen.gram, technology.value, chip.rewrite.sd, hope, most)
-        written = int(where.sum())
-        if written:
-            port.write(where, level)
-            chip.asked[layer] = np.where(where, level, asked)
-        spent, turn = spent + written, turn + 1
-        idle = 0 if written else idle + 1
+    rewriting = Rewriting(chip, layer, given, tuning)
+    spent = rewriting.rounds(int((1 - REPAIR) * budget), tuning.hope)
+    spent += rewriting.rounds(budget - spent, (1.0, 1.0))
     fit_columns(chip, layer, given, tuning)
     return spent
+
+
+class Rewriting:
+    """The rounds of one layer."""
+
+    def __init__(self, chip: Chip, layer: int, given: Task, tuning: Tuning) -> None:
+        self._chip, self._layer, self._given, self._tuning = chip, layer, given, tuning
+        self._port, technology = chip.layers[layer], chip.technology
+        self._start = given.column_start(chip, layer)
+        self._seen = Seen.of(given.rows, technology.read_sd)
+        self._unseen = self._seen.unseen(float(np.mean(technology.sd**2)))[:, None]
+        self._most = max(1, round(tuning.share * self._port.shape[0]))
+        self._want = given.want - given.want.mean(axis=0)
+
+    def rounds(self, budget: int, hope: tuple[float, float]) -> int:
+        """Rounds until `budget` is spent, while `hope` goes from first to last in equal ratios; the number of writes.
+
+        A round that plans nothing at its hope makes the next ones hope for half: the last may plan nothing either.
+        """
+        first, last = hope
+        spent, ease = 0, 1.0
+        while spent < budget and (now := ease * first * (last / first) ** (spent / budget)) > min(LEAST_HOPE, last):
+            written = self._round(now)
+            spent += written
+            if not written:
+                ease /= 2 if first > last else np.inf
+        return spent
+
+    def _round(self, hope: float) -> int:
+        chip, port, seen = self._chip, self._port, self._seen
+        answers = port.read(self._given.rows)
+        centred = answers - answers.mean(axis=0)
+        off = centred - self._want / fitted_gain(centred, self._want, self._start, self._tuning.gain)
+        asked, variance = chip.asked[self._layer], chip.variance(self._layer)
+        cells = Cells(seen.cells(answers, chip.technology.value[asked], variance), variance * self._unseen,
+                      seen.correlation(off))  # fmt: skip
+        where, level = plan(cells, seen.gram, chip.technology.value, chip.rewrite.sd, hope, self._most)
+        if where.any():
+            port.write(where, level)
+            chip.asked[self._layer] = np.where(where, level, asked)
+        return int(where.sum())
 
 
 def fit_columns(chip: Chip, layer: int, given: Task, tuning: Tuning) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device_models.write.oneshot import energy_of_a_pulse_pJ
+from host_tools.data import scaled
 from host_tools.finetune.chip import Chip, Technology, accuracy
 from host_tools.finetune.layerwise import fit_columns, task
 from host_tools.finetune.network import Network
@@ -22,28 +23,29 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Job:
-    """What all chips share. clip: of each layer, in weights. train: images (and labels) that a chip may use; test:
-    those that it is judged by. vat: the baseline's network and its clips, None: left out."""
+    """What all chips share. train: images (and labels) that a chip may use; test: those that it is judged by. vat:
+    the baseline's network, None: left out. rewrite: the technology of later writes, None: the same. pulse_pJ: energy of
+    a write, None: the profile's, if it gives one."""
 
     network: Network
-    clip: list[float]
     technology: Technology
     tuning: Tuning
     x_train: Images
     y_train: Labels
     x_test: Images
     y_test: Labels
-    vat: tuple[Network, list[float]] | None = None
+    vat: Network | None = None
     rewrite: Technology | None = None
+    pulse_pJ: float | None = None
 
     def images(self, seed: int) -> tuple[NDArray[np.float32], Labels]:
         """The chip's own draw of training images."""
         pick = np.random.default_rng([seed, 3]).permutation(len(self.x_train))[: self.tuning.images]
-        return self.x_train[pick].astype(np.float32) / np.float32(255), self.y_train[pick]
+        return scaled(self.x_train[pick]), self.y_train[pick]
 
     def fresh(self, seed: int) -> Chip:
         """Chip `seed` with the ideal network written once."""
-        return Chip(self.network, self.technology, self.clip, seed, self.rewrite)
+        return Chip(self.network, self.technology, seed, self.rewrite)
 
     def judged(self, network: Network, chip: Chip | None) -> float:
         """Accuracy on the test images in per cent."""
@@ -53,7 +55,7 @@ class Job:
 @dataclass(frozen=True)
 class Result:
     """One method on one chip. writes: a cell, the first included; reads: vectors through a matrix, a matrix;
-    energy_nJ: of all writes, None where the profile gives no energy of a pulse."""
+    energy_nJ: of all writes, None where the energy of a pulse is not known."""
 
     method: str
     chip: int
@@ -72,7 +74,7 @@ def result(job: Job, method: str, seed: int, chip: Chip) -> Result:
     """Judge the chip."""
     spent, before = chip.reads, chip.writes
     value = job.judged(chip.network, chip)
-    energy = energy_of_a_pulse_pJ(job.technology.profile)
+    energy = job.pulse_pJ or energy_of_a_pulse_pJ(job.technology.profile)
     verify = sum(getattr(port, "verify_reads", 0) for port in chip.layers)
     return Result(method, seed, value, before / chip.cells, spent / len(chip.layers), verify / chip.cells,
                   None if energy is None else before * energy / 1000)  # fmt: skip
@@ -90,7 +92,7 @@ def every_method(job: Job, seed: int) -> list[Result]:
     """Untouched, VAT, R-V-W at the fine-tuned chip's writes (also with fitted gains and offsets), fine-tuned."""
     results = [result(job, "untouched", seed, job.fresh(seed))]
     if job.vat is not None:
-        results.append(result(job, "vat", seed, Chip(job.vat[0], job.technology, job.vat[1], seed)))
+        results.append(result(job, "vat", seed, Chip(job.vat, job.technology, seed)))
     fine = tuned(job, seed)
     chip = job.fresh(seed)
     read_verify_write(chip, fine.writes)
@@ -105,5 +107,5 @@ def fit_all(job: Job, chip: Chip, seed: int) -> None:
     images, _ = job.images(seed)
     ideal, rng = chip.network.forward(images), np.random.default_rng([seed, 1])
     for layer in range(len(chip.layers)):
-        want = chip.network.exact(layer, ideal.rows[layer])
-        fit_columns(chip, layer, task(chip, layer, images, want, job.tuning, rng), job.tuning)
+        given = task(chip, layer, images, chip.network.answers(layer, ideal), job.tuning, rng)
+        fit_columns(chip, layer, given, job.tuning)

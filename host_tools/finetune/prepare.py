@@ -1,4 +1,4 @@
-"""A job from a model, a data set and a profile: clips, images, and the VAT baseline (kept once trained)."""
+"""A job from a model, a data set and a profile: images to learn from, to be judged by, and the VAT baseline."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,80 +17,76 @@ from host_tools import console
 from host_tools.data import Dataset
 from host_tools.errors import HostError
 from host_tools.finetune.chip import Technology
-from host_tools.finetune.from_keras import read_network
 from host_tools.finetune.methods import Job
-from host_tools.finetune.network import Network
+from host_tools.finetune.network import Network, read_network
 from host_tools.finetune.tuning import Tuning
+from host_tools.training.checkpoint import Checkpoint
 
-
-@dataclass(frozen=True)
-class Mapping:
-    """clip: weight of the outermost level, in standard deviations of a layer's ideal weights. Both chosen on the
-    validation part of MNIST (docs/finetune.md)."""
-
-    clip: float = 1.0
-
-    def clips(self, network: Network) -> list[float]:
-        """Of each layer, in weights; HostError for a layer of equal weights."""
-        for layer in network.layers:
-            if not float(layer.kernel.std()) > 0:
-                raise HostError(f"model {network.name}: layer {layer.name}: all weights are the same")
-        return [self.clip * float(layer.kernel.std()) for layer in network.layers]
+VERSION = 1  # raise it where the code of the baseline's training changes what comes out of it
+CLIP_SD = 1.0  # weight of the outermost level, in standard deviations of a layer's weights; docs/finetune.md
+Part = Literal["test", "validation"]
 
 
 def make_job(
-    model: Any, data: Dataset, profile: DeviceProfile, tuning: Tuning, mapping: Mapping, images: int | None = None
-) -> Job:
-    """Chips learn from the training part less validation's; they are judged by the test part (its first `images`)."""
-    network = read_network(model)
+    model: Any, data: Dataset, profile: DeviceProfile, tuning: Tuning, clip_sd: float = CLIP_SD,
+    images: int | None = None, part: Part = "test",
+) -> Job:  # fmt: skip
+    """Chips learn from the training part less validation's; they are judged by (the first `images` of) `part`."""
+    network = read_network(model, clip_sd)
     if tuple(model.input_shape[1:]) != data.shape or model.output_shape[-1] != len(data.classes):
         raise HostError(
             f"model {network.name}: takes {tuple(model.input_shape[1:])} to {model.output_shape[-1]} classes, "
             f"expected {data.shape} to {len(data.classes)} as data set {data.name}"
         )
-    rest, _, _ = data.validation()
+    rest, x, y = data.validation()
+    if part == "test":
+        x, y = data.x_test, data.y_test
     if tuning.images > len(rest.x_train):
         tuning = replace(tuning, images=len(rest.x_train))
-    return Job(network, mapping.clips(network), Technology.of(profile), tuning, rest.x_train, rest.y_train,
-               data.x_test[:images], data.y_test[:images])  # fmt: skip
+    return Job(network, Technology.of(profile), tuning, rest.x_train, rest.y_train, x[:images], y[:images])
 
 
-def with_vat(job: Job, model: Any, data: Dataset, recipe: Any, seed: int, cache: Path | None) -> Job:
-    """The job with the baseline trained, or taken from `cache` where the same one was trained before."""
+def with_vat(job: Job, model: Any, data: Dataset, recipe: Any, seed: int, cache: Path) -> Job:
+    """The job with the baseline, taken from `cache` where the same one was trained before; an interrupted training is
+    gone on with."""
     from host_tools.finetune.vat import train_vat
 
-    path = None if cache is None else cache / f"{_key(job, data, recipe, seed)}.npz"
-    if path is not None and path.exists():
-        return replace(job, vat=_loaded(path, job.network))
-    with console.progress("training VAT", recipe.epochs) as bar:
-        network, clip = train_vat(data, model, job.technology, recipe, seed, bar.advance)
-    if path is not None:
-        _save(path, network, clip)
-    return replace(job, vat=(network, clip))
+    key = _key(job, data, recipe, seed)
+    path = cache / f"vat-{job.network.name}-{key}.npz"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        console.say(f"{path.name} is trained now, and kept in {cache}")
+        partial = Checkpoint(path.with_name(f"{path.name}.partial.npz"), key)
+        with console.progress("training VAT", recipe.epochs) as bar, partial.kept(console.say):
+            network = train_vat(data, model, job.technology, recipe, seed, bar.advance, partial)
+        _save(path, network)
+        partial.clear()
+    return replace(job, vat=_loaded(path, job.network))
 
 
 def _key(job: Job, data: Dataset, recipe: Any, seed: int) -> str:
-    h = hashlib.sha256()
+    h = hashlib.sha256(data.fingerprint.encode())
     for layer in job.network.layers:
-        h.update(layer.kernel.tobytes())
-    h.update(data.x_train.tobytes())
-    h.update(json.dumps([job.technology.profile.to_json(), asdict(recipe), seed], sort_keys=True).encode())
-    h.update((Path(__file__).parent / "vat.py").read_bytes())
-    return f"vat-{job.network.name}-{h.hexdigest()[:12]}"
+        h.update(layer.weights.tobytes())
+    what = [job.technology.profile.to_json(), asdict(recipe), seed, VERSION]
+    h.update(json.dumps(what, sort_keys=True).encode())
+    return h.hexdigest()[:12]
 
 
-def _save(path: Path, network: Network, clip: Sequence[float]) -> None:
+def _save(path: Path, network: Network) -> None:
     arrays = {f"{key}{i}": getattr(layer, key) for i, layer in enumerate(network.layers)
-              for key in ("kernel", "gain", "bias")}  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
+              for key in ("weights", "clip", "gain", "bias")}  # fmt: skip
     handle, name = tempfile.mkstemp(suffix=".npz", dir=path.parent)
     with os.fdopen(handle, "wb") as file:
-        np.savez(file, clip=np.array(clip), **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)
     os.replace(name, path)
 
 
-def _loaded(path: Path, network: Network) -> tuple[Network, list[float]]:
+def _loaded(path: Path, network: Network) -> Network:
     with np.load(path) as arrays:
-        layers = tuple(replace(layer, **{key: arrays[f"{key}{i}"] for key in ("kernel", "gain", "bias")})
-                       for i, layer in enumerate(network.layers))  # fmt: skip
-        return replace(network, layers=layers), [float(c) for c in arrays["clip"]]
+        layers = tuple(
+            replace(layer, clip=float(arrays[f"clip{i}"]),
+                    **{key: arrays[f"{key}{i}"] for key in ("weights", "gain", "bias")})
+            for i, layer in enumerate(network.layers)
+        )  # fmt: skip
+    return replace(network, layers=layers)

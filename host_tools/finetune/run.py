@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from host_tools.finetune.methods import Job, Result, every_method
 
@@ -56,8 +57,12 @@ def summary(results: list[Result]) -> list[dict[str, Any]]:
     return rows
 
 
-def paired(results: list[Result], method: str, other: str) -> tuple[float, float | None]:
-    """Mean and sd (n - 1) of method minus other, chip by chip."""
+def accuracies(results: list[Result], method: str) -> NDArray[np.float64]:
+    """Of a method's chips, in per cent."""
+    return np.array([r.accuracy for r in results if r.method == method])
+
+
+def differences(results: list[Result], method: str, other: str) -> NDArray[np.float64]:
+    """Accuracy of a method minus another's, chip by chip, in points."""
     by = {(r.method, r.chip): r.accuracy for r in results}
-    off = np.array([by[method, r.chip] - r.accuracy for r in results if r.method == other])
-    return float(off.mean()), float(off.std(ddof=1)) if len(off) > 1 else None
+    return np.array([by[method, r.chip] - r.accuracy for r in results if r.method == other])

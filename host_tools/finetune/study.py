@@ -12,7 +12,7 @@ from device_models.profile import DeviceProfile
 from host_tools.data import Dataset
 from host_tools.finetune.chip import Technology
 from host_tools.finetune.methods import Job, fit_all, result, tuned
-from host_tools.finetune.prepare import Mapping, make_job
+from host_tools.finetune.prepare import make_job
 from host_tools.finetune.run import Advance, spread_out
 from host_tools.finetune.rvw import read_verify_write
 from host_tools.finetune.tuning import STRATEGIES
@@ -84,7 +84,7 @@ def run_study(
 ) -> dict[str, Any]:
     """Every method at every value of every axis, on the same chips; JSON types."""
     tuning = replace(STRATEGIES["layer-by-layer"], writes=WRITES, images=plan.images)
-    job = make_job(model, data, profile, tuning, Mapping())
+    job = make_job(model, data, profile, tuning)
     points = [(axis, value) for axis, values in plan.axes.items() for value in values]
     seeds = range(seed * plan.chips + 1, seed * plan.chips + 1 + plan.chips)
     items = [(job_at(job, axis, value), chip) for axis, value in points for chip in seeds]

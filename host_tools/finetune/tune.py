@@ -43,7 +43,7 @@ def fine_tune(chip: Chip, images: F32, labels: NDArray[np.int64], tuning: Tuning
     kept = 1 - tuning.kd_writes if tuning.kd else 1.0
     spent = left = 0
     for layer in range(len(chip.layers)):
-        given = task(chip, layer, images, chip.network.exact(layer, ideal.rows[layer]), tuning, rng)
+        given = task(chip, layer, images, chip.network.answers(layer, ideal), tuning, rng)
         budget = int(kept * everything[layer]) + left
         if budget == 0:
             fit_columns(chip, layer, given, tuning)

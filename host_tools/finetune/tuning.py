@@ -27,9 +27,9 @@ class Tuning:
     sign. kd: distillation at the end, of `kd_writes` (share of all writes) and of the digital gains and offsets.
     """
 
-    writes: float = 0.5
-    images: int = 512
-    vectors: int = 2048
+    writes: float = 1.0
+    images: int = 2048
+    vectors: int = 4096
     share: float = 0.02
     hope: tuple[float, float] = (0.1, 0.01)
     gain: tuple[float, float] = (0.75, 1.5)
@@ -48,12 +48,8 @@ class Tuning:
             if not least <= value <= most:
                 raise HostError(f"fine-tuning: {name}: {value:g} is not {least:g} to {most:g}")
 
-    def hope_at(self, done: float) -> float:
-        """hope when a share `done` of the work is over: from first to last in equal ratios."""
-        first, last = self.hope
-        return float(first * (last / first) ** min(max(done, 0.0), 1.0))
 
-
+BEST = "layer-by-layer"
 STRATEGIES: dict[str, Tuning] = {
     "gains-biases": Tuning(scope="none", kd=False),
     "last-layer": Tuning(scope="last", kd=False),

@@ -15,11 +15,12 @@ from device_models.compile import programming_distribution
 from host_tools.backend import keras
 from host_tools.data import Dataset
 from host_tools.finetune.chip import Technology
-from host_tools.finetune.from_keras import read_network
-from host_tools.finetune.network import Network
+from host_tools.finetune.network import Network, read_network
 from host_tools.layers import ClampTo
 from host_tools.training.augment import Affine, Augment
+from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.loop import Advance, fit
+from host_tools.training.schedules import OneCycle
 
 ops = keras.ops
 DRAWS = 1 << 13  # of one level: equal shares of its probability
@@ -30,12 +31,12 @@ class VatRecipe:
     """clip: weight of the outermost level, in standard deviations of a layer's weights, frozen. group: samples that
     share one draw of the cells. ema: decay per step of the average of the weights, which is kept."""
 
-    epochs: int = 5
+    epochs: int = 15
     batch: int = 128
     group: int = 32
-    peak: float = 2e-3
+    peak: float = 3e-3
     clip: float = 0.5
-    ema: float = 0.999
+    ema: float = 0.9995
     augment: Augment | None = field(default_factory=Affine)
 
     @classmethod
@@ -87,10 +88,16 @@ class OneCell(keras.Model):  # type: ignore[misc]
 
     def as_network(self) -> Network:
         """What is to be written: the trained weights, gains and biases."""
-        network = read_network(self.inner)
-        gains = [np.asarray(ops.convert_to_numpy(gain), np.float32) for gain in self.gains]
-        layers = tuple(replace(layer, gain=gain) for layer, gain in zip(network.layers, gains, strict=True))
-        return replace(network, layers=layers)
+        network = read_network(self.inner, 1.0)
+        own = {layer.name: i for i, layer in enumerate(self.analog)}
+        layers = list(network.layers)
+        for node in network.nodes:
+            if node.layer >= 0:
+                i = own[node.name]
+                gain = np.asarray(ops.convert_to_numpy(self.gains[i]), np.float32)
+                layer = layers[node.layer]
+                layers[node.layer] = replace(layer, clip=self.limits[i], gain=layer.gain * gain)
+        return replace(network, layers=tuple(layers))
 
 
 def _tables(technology: Technology) -> tuple[Any, list[float], Any]:
@@ -107,21 +114,20 @@ def _tables(technology: Technology) -> tuple[Any, list[float], Any]:
 
 
 def train_vat(
-    data: Dataset, model: Any, technology: Technology, recipe: VatRecipe, seed: int, advance: Advance
-) -> tuple[Network, list[float]]:
-    """The trained network and the clip of each analog layer; `advance` is called with a total of recipe.epochs."""
+    data: Dataset, model: Any, technology: Technology, recipe: VatRecipe, seed: int, advance: Advance,
+    checkpoint: Checkpoint | None = None,
+) -> Network:  # fmt: skip
+    """The trained network; `advance` is called with a total of recipe.epochs."""
     rest, _, _ = data.validation()
     inner = keras.models.clone_model(model)
     inner.set_weights(model.get_weights())
     draws = max(1, min(recipe.batch, len(rest.y_train)) // recipe.group)
     vat = OneCell(inner, technology, recipe.clip, draws, seed)
-    from host_tools.training.schedules import OneCycle
-
     batch = draws * min(recipe.group, len(rest.y_train))
     rate = OneCycle(recipe.peak, recipe.epochs * (len(rest.y_train) // batch))
     vat.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     fit(
         vat, rest, epochs=recipe.epochs, batch=batch, augment=recipe.augment, seed=seed, advance=advance,
-        ema=recipe.ema,
+        ema=recipe.ema, checkpoint=checkpoint,
     )  # fmt: skip
-    return vat.as_network(), [float(limit) for limit in vat.limits]
+    return vat.as_network()

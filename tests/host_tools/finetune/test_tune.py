@@ -34,13 +34,13 @@ class Blind:
 
 
 def chip_of(network: Any, seed: int = 1, **options: Any) -> Chip:
-    return Chip(network, technology(**options), [2.0 * float(layer.kernel.std()) for layer in network.layers], seed)
+    return Chip(network, technology(**options), seed)
 
 
 def rows_of(network: Any, n: int = 400, seed: int = 0) -> Task:
     """Correlated inputs, as activations are."""
     rng = np.random.default_rng(seed)
-    k = len(network.layers[0].kernel)
+    k = len(network.layers[0].weights)
     rows = (rng.normal(size=(n, k)) @ rng.normal(size=(k, k)) / np.sqrt(k) + 0.3).astype(np.float32)
     return Task(rows, network.exact(0, rows))
 
