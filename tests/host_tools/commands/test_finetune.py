@@ -41,16 +41,21 @@ def test_a_run_counts_and_compares(capsys: pytest.CaptureFixture[str], tmp_path:
     model = keras.Sequential([layers.Input(data.shape), layers.Flatten(), layers.Dense(24, activation="relu"),
                               layers.Dense(10)])  # fmt: skip
     model.compile(keras.optimizers.Adam(5e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(data.x_train / 255, data.y_train, epochs=15, verbose=0)
+    model.fit(data.x_train / 255, data.y_train, epochs=8, verbose=0)
     save_model(model, tmp_path / "m.keras", {})
     arguments = ["finetune", "run", str(tmp_path / "m.keras"), "--data", "digits", "--profile", "charan-65nm",
-                 "--chips", "2", "--no-vat", "--writes", "2", "--images", "300", "--json", str(tmp_path / "o.json"),
+                 "--chips", "2", "--no-vat", "--writes", "1", "--images", "100", "--judge", "validation",
+                 "--pulse-pj", "2", "--json", str(tmp_path / "o.json"),
                  "--plot", str(tmp_path / "o.png")]  # fmt: skip
     assert status(arguments) == 0
     found = json.loads((tmp_path / "o.json").read_text())
     rows = {row["method"]: row for row in found["rows"]}
     assert rows["untouched"]["writes_per_cell"] == 1
-    assert 1 < rows["fine-tuned"]["writes_per_cell"] <= 3.1
+    assert rows["untouched"]["energy_nJ"] == pytest.approx((64 * 24 + 24 * 10) * 2 / 1000)
+    _, x, y = data.validation()
+    right = model.predict(x[:100] / 255, verbose=0).argmax(axis=1) == y[:100]
+    assert found["ideal_accuracy"] == pytest.approx(100 * right.mean()) and found["judged_by"] == "validation"
+    assert 1 < rows["fine-tuned"]["writes_per_cell"] <= 2.1
     assert rows["rvw"]["writes_per_cell"] == pytest.approx(rows["fine-tuned"]["writes_per_cell"], rel=0.1)
     assert rows["fine-tuned"]["accuracy_mean"] > rows["untouched"]["accuracy_mean"] + 10
     assert found["gap_to_ideal"] == pytest.approx(found["ideal_accuracy"] - rows["fine-tuned"]["accuracy_mean"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from host_tools.errors import HostError
+from host_tools.finetune import layerwise
 from host_tools.finetune.chip import CellLayer, Chip
 from host_tools.finetune.estimate import Seen
 from host_tools.finetune.layerwise import Task, fit_columns, rewrite_layer
@@ -168,3 +169,26 @@ def test_settings_out_of_range_are_one_line() -> None:
         Tuning(share=2.0)
     with pytest.raises(HostError, match="writes: -1 is not 0"):
         Tuning(writes=-1)
+
+
+def left_by(network: Any, budget: int) -> tuple[float, int]:
+    """Mean error that rewriting leaves on four chips, and the fewest writes of one."""
+    given, errors, spent = rows_of(network), [], []
+    for seed in range(4):
+        chip = chip_of(network, seed=seed)
+        spent.append(rewrite_layer(chip, 0, given, TUNING, budget))
+        errors.append(error(chip, given))
+    return float(np.mean(errors)), min(spent)
+
+
+def test_the_last_writes_mend_bad_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    mended, _ = left_by(one_layer(25, 12), 720)
+    assert mended < 0.06
+    monkeypatch.setattr(layerwise, "REPAIR", 0.0)
+    assert mended < 0.75 * left_by(one_layer(25, 12), 720)[0]
+
+
+def test_columns_of_few_cells_do_not_stall() -> None:
+    # A round that plans nothing must not end the rewriting: the next one hopes for less.
+    left, spent = left_by(one_layer(10, 6), 1200)
+    assert spent > 400 and left < 0.035
