@@ -32,15 +32,21 @@ def chips_figure(results: list[Result], ideal: float) -> Figure:
         values = [r.accuracy for r in results if r.method == method]
         offsets = [0.3 * (k / max(len(values) - 1, 1) - 0.5) for k in range(len(values))]
         axes.plot([i + o for o in offsets], values, "o", color="black", fillstyle="none", markersize=4)
-        axes.plot([i - 0.25, i + 0.25], 2 * [sum(values) / len(values)], "-", color="tab:blue")
+        axes.plot([i - 0.25, i + 0.25], 2 * [_mean(results, method)], "-", color="tab:blue")
     axes.axhline(ideal, linestyle="--", color="0.5", label=f"ideal {ideal:.2f} %")
     writes = {m: next(r.writes for r in results if r.method == m) for m in methods}
     axes.set_xticks(range(len(methods)), [f"{m}\n{writes[m]:.2f} writes/cell" for m in methods], fontsize=8)
     axes.set_ylabel("accuracy on a chip / %")
     axes.legend(fontsize=8)
-    fine = [r.accuracy for r in results if r.method == "fine-tuned"]
-    axes.set_title(f"Fine-tuned chips: {sum(fine) / len(fine):.2f} %, ideal network {ideal:.2f} %", fontsize=10)
+    means = ", ".join(f"{name} {_mean(results, method):.2f} %" for method, name in
+                      (("fine-tuned", "fine-tuned"), ("vat", "VAT")) if method in methods)  # fmt: skip
+    axes.set_title(f"Mean of the chips: {means}; ideal network {ideal:.2f} %", fontsize=10)
     return figure
+
+
+def _mean(results: list[Result], method: str) -> float:
+    values = [r.accuracy for r in results if r.method == method]
+    return sum(values) / len(values)
 
 
 def study_figure(found: dict[str, Any]) -> Figure:

@@ -14,7 +14,7 @@ from tests.host_tools.profiles import changed
 BRANCHED = [
     {"op": "conv2d", "name": "conv1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [6, 6, 4]},
     {"op": "relu"},
-    {"op": "conv2d", "name": "conv2", "kernel": [3, 3], "stride": [2, 2], "padding": "same", "out": [3, 3, 4]},
+    {"op": "conv2d", "name": "conv2", "kernel": [5, 5], "stride": [2, 2], "padding": "same", "out": [3, 3, 4]},
     {"op": "conv2d", "name": "short", "kernel": [1, 1], "stride": [2, 2], "padding": "valid", "out": [3, 3, 4],
      "from": [1]},
     {"op": "add", "from": [2, 3]},
