@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,9 +11,9 @@ import click
 from host_tools import console
 from host_tools.data.options import data_options, load_from_options
 from host_tools.errors import HostError
+from host_tools.finetune.tuning import BEST, STRATEGIES
 
 SETTINGS = {"max_content_width": 110}
-STRATEGIES = ("gains-biases", "last-layer", "sign-only", "all-labels", "all-kd", "layer-by-layer", "layer-by-layer-kd")
 
 
 @click.group(name="finetune", context_settings=SETTINGS)
@@ -23,10 +24,10 @@ def command() -> None:
     """
 
 
-def _shared(function: Any) -> Any:
+def _shared(chips: int, function: Any) -> Any:
     for option in (
         click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes side by side."),
-        click.option("--chips", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Chips."),
+        click.option("--chips", default=chips, show_default=True, type=click.IntRange(1, 10_000), help="Chips."),
         click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), callback=console.writable,
                      help="Draw the result."),
     ):  # fmt: skip
@@ -41,7 +42,7 @@ def _shared(function: Any) -> Any:
 @click.option("--writes", default=1.0, show_default=True, type=click.FloatRange(0), help="Rewrites a cell, on average.")
 @click.option("--clip", default=1.0, show_default=True, type=click.FloatRange(0.05, 100),
               help="Weight of the outermost level, in standard deviations of a layer's weights.")  # fmt: skip
-@click.option("--strategy", default="layer-by-layer", show_default=True, type=click.Choice(STRATEGIES),
+@click.option("--strategy", default=BEST, show_default=True, type=click.Choice(tuple(STRATEGIES)),
               help="What guides the rewriting.")  # fmt: skip
 @click.option("--vat/--no-vat", default=True, show_default=True, help="Train the VAT baseline, for the same chips.")
 @click.option("--vat-clip", default=0.5, show_default=True, type=click.FloatRange(0.01, 100), help="VAT's own clip.")
@@ -52,7 +53,7 @@ def _shared(function: Any) -> Any:
 @click.option("--pulse-pj", metavar="PJ", type=click.FloatRange(0, min_open=True),
               help="Energy of a write [default: the profile's, if it gives one].")  # fmt: skip
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained baselines are kept.")
-@_shared
+@partial(_shared, 20)
 def run(model: Path, data: str, data_dir: str | None, profile: str, writes: float, clip: float, strategy: str,
         vat: bool, vat_clip: float, vat_epochs: int | None, images: int | None, judge: Literal["test", "validation"],
         pulse_pj: float | None, cache: Path | None, plot: Path | None, chips: int, workers: int, seed: int,
@@ -67,14 +68,13 @@ def run(model: Path, data: str, data_dir: str | None, profile: str, writes: floa
     from device_models.profile import DeviceProfile
     from host_tools.finetune.prepare import make_job, with_vat
     from host_tools.finetune.run import accuracies, differences, run_chips, summary
-    from host_tools.finetune.tuning import STRATEGIES as known
     from host_tools.record import load_model, read_record
     from host_tools.study.prepare import default_cache
 
     read_record(model)
     dataset, device = load_from_options(data, data_dir), DeviceProfile.load(profile)
     network = load_model(model)
-    tuning = replace(known[strategy], writes=writes)
+    tuning = replace(STRATEGIES[strategy], writes=writes)
     job = replace(make_job(network, dataset, device, tuning, clip, images, judge), pulse_pJ=pulse_pj)
     if vat:
         from host_tools.finetune.vat import VatRecipe
@@ -118,13 +118,13 @@ def _show(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 @command.command(name="study", context_settings=SETTINGS)
-@click.option("--quick", is_flag=True, help="Two chips, three values an axis.")
+@click.option("--quick", is_flag=True, help="Two chips, the ends of every axis.")
 @click.option("--data", default="digits", show_default=True, metavar="NAME", help="Data set.")
 @click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder with the data.")
 @click.option("--model", metavar="FILE.keras", type=click.Path(path_type=Path),
               help="Ideal network [default: a small one, trained here].")  # fmt: skip
 @click.option("--profile", default="charan-65nm", show_default=True, metavar="NAME|FILE", help="Where axes start from.")
-@_shared
+@partial(_shared, 5)
 def study(quick: bool, data: str, data_dir: str | None, model: Path | None, profile: str, plot: Path | None,
           chips: int, workers: int, seed: int, json_file: str | None) -> None:  # fmt: skip
     """How the common strategies recover multilevel cells, against levels, spread, on/off ratio and write noise.

@@ -33,7 +33,7 @@ AXES: dict[str, tuple[float, ...]] = {
 class StudyPlan:
     """Axes and their values; chips a value; the methods compared."""
 
-    chips: int = 10
+    chips: int = 5
     axes: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(AXES))
     methods: tuple[str, ...] = METHODS
     images: int = 512

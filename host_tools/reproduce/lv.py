@@ -5,14 +5,19 @@ The abstract alone was at hand: the algorithm and the reading of charan-65nm are
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from host_tools.finetune.methods import Job, Result
 from host_tools.finetune.prepare import make_job, with_vat
 from host_tools.finetune.run import accuracies, differences, run_chips, spread_out, summary
+from host_tools.finetune.study import one_chip
 from host_tools.finetune.tuning import BEST, STRATEGIES
 from host_tools.reproduce.claim import Claim, Setting
+from host_tools.study.pool import workers_for
 
 PAPER = "Lv, TCAD 2024"
 ABOVE_VAT, BELOW_IDEAL = 3.0, 1.0  # points: the paper's, and our reading of "nearly complete"
@@ -33,20 +38,19 @@ def claims(setting: Setting) -> list[Claim]:
     job = make_job(model, data, DeviceProfile.load("charan-65nm"), STRATEGIES[BEST])
     job = with_vat(job, model, data, VatRecipe.for_data(data), setting.seed, setting.cache / "finetune")
     chips = QUICK_CHIPS if setting.quick else FULL_CHIPS
+    workers = workers_for(setting.workers, chips)
     seeds = range(setting.seed * chips + 1, setting.seed * chips + 1 + chips)
     with console.progress("fine-tuning chips", chips) as bar:
-        results = run_chips(job, seeds, setting.workers or 1, bar.advance)
+        results = run_chips(job, seeds, workers, bar.advance)
     ideal = job.judged(job.network, None)
     chips_figure(results, ideal).savefig(setting.figures / "finetune.png")
     words = (f"{job.network.name} on {data.name}, charan-65nm as one cell a weight (our reading), {{}} chips, "
              f"{len(job.y_test):,} test images, read noise")  # fmt: skip
-    return [*compared(results, ideal, words.format(chips)), _order(job, setting, words.format(ORDER_CHIPS))]
+    return [*compared(results, ideal, words.format(chips)), _order(job, setting, workers, words.format(ORDER_CHIPS))]
 
 
 def compared(results: list[Result], ideal: float, words: str) -> list[Claim]:
     """The rows that every method on the same chips gives."""
-    import numpy as np
-
     fine = accuracies(results, "fine-tuned")
     rows = {row["method"]: row for row in summary(results)}
     writes = {name: f"{row['writes_per_cell']:.2f} writes a cell" for name, row in rows.items()}
@@ -93,14 +97,10 @@ def _network(setting: Setting) -> tuple[Any, Any]:
     return data, load_model(shop.teacher())
 
 
-def _order(job: Job, setting: Setting, words: str) -> Claim:
+def _order(job: Job, setting: Setting, workers: int, words: str) -> Claim:
     """Least step, in points, from one strategy to the next in ORDER."""
-    from functools import partial
-
-    from host_tools.finetune.study import one_chip
-
     items = [(job, setting.seed * ORDER_CHIPS + 1 + i) for i in range(ORDER_CHIPS)]
-    chips = spread_out(partial(one_chip, ORDER), items, setting.workers or 1, lambda amount, note: None)
+    chips = spread_out(partial(one_chip, ORDER), items, workers, lambda amount, note: None)
     means = [sum(chip[name] for chip in chips) / len(chips) for name in ORDER]
     step = min(b - a for a, b in pairwise(means))
     return Claim(PAPER, f"strategies' order: {' < '.join(ORDER)}, least step", None, step, None, words, step > 0,
