@@ -17,7 +17,7 @@ from host_tools.finetune.run import accuracies, differences, run_chips, spread_o
 from host_tools.finetune.study import one_chip
 from host_tools.finetune.tuning import BEST, STRATEGIES
 from host_tools.reproduce.claim import Claim, Setting
-from host_tools.study.pool import workers_for
+from host_tools.study.pool import cores
 
 PAPER = "Lv, TCAD 2024"
 ABOVE_VAT, BELOW_IDEAL = 3.0, 1.0  # points: the paper's, and our reading of "nearly complete"
@@ -38,7 +38,7 @@ def claims(setting: Setting) -> list[Claim]:
     job = make_job(model, data, DeviceProfile.load("charan-65nm"), STRATEGIES[BEST])
     job = with_vat(job, model, data, VatRecipe.for_data(data), setting.seed, setting.cache / "finetune")
     chips = QUICK_CHIPS if setting.quick else FULL_CHIPS
-    workers = workers_for(setting.workers, chips)
+    workers = setting.workers or cores()
     seeds = range(setting.seed * chips + 1, setting.seed * chips + 1 + chips)
     with console.progress("fine-tuning chips", chips) as bar:
         results = run_chips(job, seeds, workers, bar.advance)
