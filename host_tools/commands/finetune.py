@@ -46,7 +46,7 @@ def _shared(chips: int, function: Any) -> Any:
               help="What guides the rewriting.")  # fmt: skip
 @click.option("--vat/--no-vat", default=True, show_default=True, help="Train the VAT baseline, for the same chips.")
 @click.option("--vat-clip", default=0.5, show_default=True, type=click.FloatRange(0.01, 100), help="VAT's own clip.")
-@click.option("--vat-epochs", type=click.IntRange(1), help="Epochs of VAT [default: 15, or 60 for small data].")
+@click.option("--vat-epochs", type=click.IntRange(1), help="Epochs of VAT [default: 15, or 120 for small data].")
 @click.option("--images", type=click.IntRange(1), help="Judge by at most so many images [default: all].")
 @click.option("--judge", default="test", show_default=True, type=click.Choice(("test", "validation")),
               help="Images that chips are judged by; validation: to choose settings.")  # fmt: skip

@@ -44,7 +44,7 @@ class VatRecipe:
         """Small data sets of small images: more epochs, gentler changes of the images."""
         if len(data.x_train) >= 10_000:
             return cls()
-        return cls(epochs=60, batch=64, group=16, ema=0.99, augment=Affine(8.0, 0.05, 0.5))
+        return cls(epochs=120, batch=64, group=16, peak=1.5e-2, ema=0.99, augment=Affine(8.0, 0.05, 0.5))
 
 
 class OneCell(keras.Model):  # type: ignore[misc]
