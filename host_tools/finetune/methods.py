@@ -71,12 +71,14 @@ class Result:
 
 
 def result(job: Job, method: str, seed: int, chip: Chip) -> Result:
-    """Judge the chip."""
-    spent, before = chip.reads, chip.writes
+    """Judge the chip; what that reads is not the method's effort."""
+    reads, before = [port.reads for port in chip.layers], chip.writes
     value = job.judged(chip.network, chip)
+    for port, count in zip(chip.layers, reads, strict=True):
+        port.reads = count
     energy = job.pulse_pJ or energy_of_a_pulse_pJ(job.technology.profile)
     verify = sum(getattr(port, "verify_reads", 0) for port in chip.layers)
-    return Result(method, seed, value, before / chip.cells, spent / len(chip.layers), verify / chip.cells,
+    return Result(method, seed, value, before / chip.cells, sum(reads) / len(reads), verify / chip.cells,
                   None if energy is None else before * energy / 1000)  # fmt: skip
 
 

@@ -43,6 +43,13 @@ def test_write_noise_is_that_of_rewrites_alone() -> None:
     assert spread[0] < 0.2 * spread[1]
 
 
+def test_judging_a_chip_is_not_the_methods_effort() -> None:
+    chip = JOB.fresh(1)
+    chip.product(0, np.zeros((7, 18), np.float32))
+    first, again = (result(JOB, "any", 1, chip) for _ in range(2))
+    assert (first.reads, again.reads, chip.reads) == (7 / 5, 7 / 5, 7)
+
+
 def test_methods_are_those_of_single_chips() -> None:
     found = one_chip(("untouched", "rvw-gains-biases", "last-layer"), (JOB, 3))
     assert found["untouched"] == result(JOB, "untouched", 3, Chip(JOB.network, JOB.technology, 3)).accuracy
