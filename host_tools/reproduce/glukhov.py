@@ -47,7 +47,7 @@ def claims(setting: Setting) -> list[Claim]:
     endtoend_figure(found, "pulses").savefig(setting.figures / "endtoend.png")
     words = (f"{found.network}, {data.name}, {{}}, {options.chips} chips, {len(data.y_test):,} test images, "
              "8-bit DAC and ADC")  # fmt: skip
-    teacher = Workshop(recipe, data, setting.seed, setting.cache / "networks").teacher()
+    teacher = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain).teacher()
     published = Chips(teacher, data, study_data(data), plan).values(teacher, profile)
     return [*recovered(found, words.format("filament cells, nine levels, read noise")),
             *nine_levels(found.ideal, published, words.format("nine levels with IGVVA-100's spread, no read noise"))]

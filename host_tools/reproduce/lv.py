@@ -93,7 +93,7 @@ def _network(setting: Setting) -> tuple[Any, Any]:
 
     data = load("mnist", None if setting.data_dir is None else f"{setting.data_dir}/mnist")
     recipe = recipes.get("mnist-lenet5")
-    shop = Workshop(recipe, data, setting.seed, setting.cache / "networks", False, setting.tell)
+    shop = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain, setting.tell)
     return data, load_model(shop.teacher())
 
 

@@ -39,7 +39,7 @@ def claims(setting: Setting) -> list[Claim]:
     folder = None if setting.data_dir is None or setting.quick else f"{setting.data_dir}/{name}"
     data = load(name, folder)
     recipe = recipes.get("digits" if setting.quick else "mnist-lenet5")
-    workshop = Workshop(recipe, data, setting.seed, setting.cache / "networks", tell=setting.tell)
+    workshop = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain, setting.tell)
     networks = Networks(data, setting, workshop.teacher(), recipe_for(data))
     return [*training(networks), *renaming(networks), reordering(networks, 10 if setting.quick else 50)]
 
