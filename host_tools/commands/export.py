@@ -28,54 +28,23 @@ from host_tools.importers.options import pixels_option
     callback=console.writable,
     help="Bundle to write.",
 )
-@click.option(
-    "--ideal",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Ideal network to send along [default: the teacher on record, else NETWORK itself].",
-)
-@click.option(
-    "--macro",
-    metavar="NAME|FILE",
-    type=click.Path(path_type=Path),
-    help="Macro: a preset, or JSON [default: 128 x 128 pairs, 8-bit DAC and ADC].",
-)
-@click.option(
-    "--sram",
-    default=2.34,
-    show_default=True,
-    metavar="PERCENT",
-    help="SRAM values, gains and offsets, per cent of weights.",
-)
-@click.option(
-    "--area", type=float, metavar="PERCENT", help="Instead of --sram: the correction's area, per cent of the macros'."
-)
-@click.option(
-    "--value-bits", default="32", type=click.Choice(["8", "16", "32"]), show_default=True,
-    help="SRAM values: codes of 8 or 16 bits, or float32.",
-)  # fmt: skip
-@click.option(
-    "--mask",
-    default="fisher-variance",
-    show_default=True,
-    metavar="CRITERION",
-    help="Where SRAM values go: fisher-variance, fisher, gradient-weight, magnitude, random, none.",
-)
-@click.option(
-    "--correction", "kind", default="sparse", type=click.Choice(["sparse", "low-rank", "both"]), show_default=True,
-    help="What takes that SRAM: values at the mask, low-rank factors, or half and half.",
-)  # fmt: skip
-@click.option(
-    "--vectors", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calibration images to send along."
-)
-@click.option(
-    "--clip",
-    default=2.5,
-    show_default=True,
-    metavar="SD",
-    type=click.FloatRange(0, min_open=True),
-    help="Plain networks only: weight of the highest level, in standard deviations.",
-)
+@click.option("--ideal", metavar="FILE", type=click.Path(path_type=Path),
+              help="Ideal network to send along [the teacher on record].")
+@click.option("--macro", metavar="NAME|FILE", type=click.Path(path_type=Path),
+              help="Preset or JSON [128 x 128 pairs, 8-bit DAC, ADC].")
+@click.option("--sram", default=2.34, metavar="PERCENT", help="Values, gains, offsets, % of weights [2.34].")
+@click.option("--area", type=float, metavar="PERCENT", help="Instead: the correction's area, % of the macros'.")
+@click.option("--value-bits", default="32", metavar="BITS", type=click.Choice(["8", "16", "32"]),
+              help="SRAM values: codes of 8 or 16 bits, or float32 [32].")
+@click.option("--mask", default="fisher-variance", metavar="CRITERION",
+              help="Where values go: fisher-variance, fisher, gradient-weight, magnitude, random, none [the first].")
+@click.option("--correction", "kind", default="sparse", metavar="KIND",
+              type=click.Choice(["sparse", "low-rank", "both"]),
+              help="What takes that SRAM: sparse values, low-rank, both [sparse].")
+@click.option("--vectors", default=64, metavar="N", type=click.IntRange(1, 4096),
+              help="Calibration images to send along [64].")
+@click.option("--clip", default=2.5, metavar="SD", type=click.FloatRange(0, min_open=True),
+              help="Plain networks: the highest level, in sd of weights [2.5].")
 @pixels_option
 @console.common_options
 def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None,

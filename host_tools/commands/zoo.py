@@ -45,7 +45,8 @@ def command(context: click.Context, seed: int, json_file: str | None) -> None:
 @click.argument("name", metavar="NAME")
 @click.option("-o", "--output", required=True, metavar="FILE.keras", type=click.Path(path_type=Path),
               callback=console.writable, help="File to write; a student's teacher comes to lie beside it.")  # fmt: skip
-def copy(name: str, output: Path) -> None:
+@console.common_options
+def copy(name: str, output: Path, seed: int, json_file: str | None) -> None:
     """Copy a network of the package, for rram export, study, distill or your own training.
 
     \b
@@ -71,19 +72,24 @@ def copy(name: str, output: Path) -> None:
     if record.get("profile"):
         console.say(f"next: rram export {output} --profile {record['profile']} --data {record['data']} "
                     "-o network.rram.safetensors")  # fmt: skip
+    console.emit_json({"file": str(output), "name": name, "record": record}, json_file)
 
 
 @command.command(name="ship", hidden=True)
 @click.argument("recipe", metavar="RECIPE")
 @partial(data_options, required=False)
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained networks are kept.")
-def ship(recipe: str, data: str | None, data_dir: str | None, cache: Path | None) -> None:
+@console.common_options
+def ship(recipe: str, data: str | None, data_dir: str | None, cache: Path | None, seed: int,
+         json_file: str | None) -> None:  # fmt: skip
     """For maintainers: put a recipe's networks into the package, trained now where the cache has none of them."""
     from host_tools.data import load
     from host_tools.study.prepare import default_cache, workshop
     from host_tools.training import recipes, shipped
 
     chosen = recipes.get(recipe)
-    shop = workshop(chosen, load(data or chosen.data, data_dir), 0, cache or default_cache())
-    for path in shipped.ship(shop):
+    shop = workshop(chosen, load(data or chosen.data, data_dir), seed, cache or default_cache())
+    paths = shipped.ship(shop)
+    for path in paths:
         console.say(f"{path.name}: {path.stat().st_size:,} bytes")
+    console.emit_json({"files": [str(path) for path in paths]}, json_file)
