@@ -120,8 +120,9 @@ def dac(layer: AnalogLayer, bits: int, a: Numbers) -> F64:
 def correct(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace) -> F32:
     """Outputs y [n, P, N] from the sums of ADC codes and the digital correction."""
     y = correction.gain * (trace.s.astype(np.float32) * layer.unit) + correction.offset
-    touched = np.diff(layer.mask_indptr) > 0
-    y[..., touched] += mask_term(layer, correction.value, trace.codes)[..., touched]
+    if layer.mask_rows.size:
+        touched = np.diff(layer.mask_indptr) > 0
+        y[..., touched] += mask_term(layer, correction.value, trace.codes)[..., touched]
     return y + low_rank(layer, correction, trace.codes) if layer.sram.rank else y
 
 
@@ -131,7 +132,7 @@ def mask_term(layer: AnalogLayer, value: F32, codes: F64) -> F32:
     term = np.zeros((n * p, layer.n), np.float32)
     place = np.arange(len(value)) - np.repeat(layer.mask_indptr[:-1], np.diff(layer.mask_indptr))
     # Every column's first entry, then every second one: the same sums as entry by entry, many columns at a time.
-    turns = [np.flatnonzero(place == turn) for turn in range(place.max(initial=-1) + 1)]
+    turns = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
     for start in range(0, n * p, BLOCK):
         x = codes.reshape(n * p, k)[start : start + BLOCK].astype(np.float32) * layer.dac_lsb
         for turn in turns:

@@ -20,6 +20,7 @@ from host_tools.endtoend.run import Chips, EndToEnd, Plan, end_to_end
 from host_tools.plots.endtoend import endtoend_figure
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.study.run import StudyOptions, study_data
+from host_tools.study.statistics import above_zero
 from host_tools.training import recipes
 from host_tools.training.recipes import Recipe
 from host_tools.training.workshop import Workshop
@@ -30,7 +31,6 @@ LEVELS = "milo-hfo2"
 ONE_SHOT, PRECISE = "single", "rvw:tolerance=2.73"  # 2.73 uS: an eighth of the distance of two levels
 QUICK_EPOCHS, FULL_EPOCHS = 60, 12
 CELLS = 1000
-NORMAL_95 = 1.96
 
 
 def claims(setting: Setting) -> list[Claim]:
@@ -67,12 +67,12 @@ def recovered(found: EndToEnd, words: str) -> list[Claim]:
     cost = f"{pulses:.3g} pulses a cell for {attempts:.3g}"
     return [
         _row("one attempt a cell, plain network: points below the ideal network", ideal - plain, words, None),
-        _row("VAT recovers, one attempt a cell", trained - plain, words, _above_zero(trained - plain)),
+        _row("VAT recovers, one attempt a cell", trained - plain, words, above_zero(trained - plain)),
         _row("VAT against training as long without variation, one attempt a cell", trained - control, words,
-             _above_zero(trained - control)),
+             above_zero(trained - control)),
         _row(f"precise programming recovers, without VAT ({cost})", written - plain, words,
-             _above_zero(written - plain)),
-        _row("both together recover", both - plain, words, _above_zero(both - plain)),
+             above_zero(written - plain)),
+        _row("both together recover", both - plain, words, above_zero(both - plain)),
         _row("both together: points below the ideal network", ideal - both, words, None),
     ]  # fmt: skip
 
@@ -85,11 +85,6 @@ def nine_levels(ideal: float, chips: Sequence[float], words: str) -> list[Claim]
                  SIBLING, allowed),
             _row("nine levels, plain network, on chips", np.array(chips), there, bool(np.mean(chips) >= HARDWARE),
                  SIBLING, HARDWARE, "%")]  # fmt: skip
-
-
-def _above_zero(values: npt.NDArray[np.float64]) -> bool:
-    """Whether the mean of a difference, chip by chip, is above zero with 95 % confidence."""
-    return bool(values.mean() > NORMAL_95 * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _row(claim: str, values: npt.NDArray[np.float64], words: str, met: bool | None, paper: str = PAPER,

@@ -18,12 +18,12 @@ from host_tools.finetune.study import one_chip
 from host_tools.finetune.tuning import BEST, STRATEGIES
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.study.pool import cores
+from host_tools.study.statistics import above_zero
 
 PAPER = "Lv, TCAD 2024"
 ABOVE_VAT, BELOW_IDEAL = 3.0, 1.0  # points: the paper's, and our reading of "nearly complete"
 ORDER = ("gains-biases", "last-layer", "layer-by-layer")
 QUICK_CHIPS, FULL_CHIPS, ORDER_CHIPS = 4, 20, 4
-NORMAL_95 = 1.96
 
 
 def claims(setting: Setting) -> list[Claim]:
@@ -69,14 +69,9 @@ def compared(results: list[Result], ideal: float, words: str) -> list[Claim]:
         row("fine-tuning above VAT", vat, bool(vat.mean() >= ABOVE_VAT), paper=ABOVE_VAT),
         row("fine-tuning below the ideal network (\"nearly complete recovery\")", ideal - fine,
             bool(ideal - fine.mean() <= BELOW_IDEAL), goal=BELOW_IDEAL),
-        row("fine-tuning above R-V-W at equal writes", rvw, _above_zero(rvw), equal),
-        row("the same, R-V-W with gains and offsets fitted", fitted, _above_zero(fitted), equal),
+        row("fine-tuning above R-V-W at equal writes", rvw, above_zero(rvw), equal),
+        row("the same, R-V-W with gains and offsets fitted", fitted, above_zero(fitted), equal),
     ]  # fmt: skip
-
-
-def _above_zero(values: Any) -> bool:
-    """Whether the mean of a difference, chip by chip, is above zero with 95 % confidence."""
-    return bool(values.mean() > NORMAL_95 * values.std(ddof=1) / len(values) ** 0.5)
 
 
 def _network(setting: Setting) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 RESAMPLES = 10_000
+NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ def mean_interval(v: np.ndarray[Any, np.dtype[np.float64]], asked: Asked) -> tup
         half = float(stats.t.ppf((1 + share) / 2, len(v) - 1)) * v.std(ddof=1) / np.sqrt(len(v))
         low, high = v.mean() - half, v.mean() + half
     return round(float(low), 4), round(float(high), 4)
+
+
+def above_zero(differences: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+    """Whether the mean of [n] differences, chip by chip, is above zero with 95 % confidence, normal approximation."""
+    return bool(differences.mean() > NORMAL_95 * differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
 def yield_interval(good: int, chips: int, confidence: float, method: str) -> tuple[float, float]:
