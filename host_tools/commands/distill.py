@@ -10,6 +10,7 @@ import click
 
 from host_tools import console
 from host_tools.data.options import data_options, load_from_options
+from host_tools.device import device_option
 from host_tools.errors import HostError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ KERAS_FILE = click.Path(path_type=Path)
     "--exact", metavar="0..1", type=click.FloatRange(0, 1), default=1.0, help="Share of draws with the mask exact [1]."
 )
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
+@device_option
 @console.common_options
 def command(
     data: str, data_dir: str | None, teacher: Path, profile: str, output: Path, epochs: int | None, clip: str | None,
@@ -61,7 +63,7 @@ def command(
         raise HostError("distill: --sram or --area (one of them) and --mask-from STUDENT.keras go together")
     dataset, device = load_from_options(data, data_dir), DeviceProfile.load(profile)
     network, source = load_model(teacher), read_record(teacher)
-    base = recipes.for_data(data).student
+    base = recipes.for_data(data).by_hand
     recipe = replace(
         base, epochs=epochs or base.epochs, kd=base.kd if kd is None else kd, exact_share=exact,
         features=base.features if features is None else features, learn_clip=clip == "learned",

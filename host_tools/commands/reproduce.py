@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from host_tools import console
+from host_tools.device import device_option
 
 PAPERS = ("charan", "weinstock", "lv", "glukhov")
 
@@ -21,9 +22,12 @@ PAPERS = ("charan", "weinstock", "lv", "glukhov")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained networks are kept.")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
 @click.option("--retrain", is_flag=True, help="Take no trained network that comes with the package.")
+@click.option("--from", "known", metavar="FILE.json", multiple=True, type=click.Path(path_type=Path),
+              help="Papers measured before (its --json); not measured again.")  # fmt: skip
+@device_option
 @console.common_options
 def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown: Path | None, figures: Path | None,
-            cache: Path | None, workers: int | None, retrain: bool, seed: int,
+            cache: Path | None, workers: int | None, retrain: bool, known: tuple[Path, ...], seed: int,
             json_file: str | None) -> None:  # fmt: skip
     """Measure each paper's claims, beside the paper's numbers: value, spread, setting, verdict.
 
@@ -34,7 +38,8 @@ def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown
     from importlib import import_module
 
     from host_tools.errors import HostError
-    from host_tools.reproduce.claim import Setting
+    from host_tools.reproduce.claim import Claim, Setting
+    from host_tools.reproduce.measured_before import claims_from
     from host_tools.reproduce.report import markdown_page, print_claims
     from host_tools.study.prepare import default_cache
 
@@ -42,14 +47,16 @@ def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown
     unknown = [name for name in chosen if name not in PAPERS]
     if unknown:
         raise HostError(f"reproduce: {unknown[0]!r} is unknown, expected one of {', '.join(PAPERS)}, all")
+    before = claims_from(known, quick, seed)
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         setting = Setting(quick, seed, figures or Path(scratch), cache or default_cache(), data_dir, workers,
                           retrain, console.say)  # fmt: skip
-        found = []
+        found: list[Claim] = []
         for name in chosen:
-            found += import_module(f"host_tools.reproduce.{name}").claims(setting)
+            module = import_module(f"host_tools.reproduce.{name}")
+            found += [claim for claim in before if claim.paper in module.PAPERS] or module.claims(setting)
     print_claims(found)
     if markdown is not None:
         markdown.write_text(markdown_page(found, quick), encoding="utf-8")

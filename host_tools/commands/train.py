@@ -9,6 +9,7 @@ import click
 
 from host_tools import console
 from host_tools.data.options import data_options, load_from_options
+from host_tools.device import device_option
 
 
 @click.command(name="train", context_settings={"max_content_width": 110})
@@ -25,6 +26,7 @@ from host_tools.data.options import data_options, load_from_options
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same output.")
+@device_option
 @console.common_options
 def command(
     data: str, data_dir: str | None, model: str, output: Path, epochs: int | None, resume: bool, seed: int,

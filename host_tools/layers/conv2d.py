@@ -6,6 +6,7 @@ from typing import Any
 
 from host_tools.backend import keras
 from host_tools.layers.base import RRAMLayer
+from host_tools.layers.unfold import unfold
 
 ops = keras.ops
 
@@ -28,15 +29,17 @@ class Windowed(RRAMLayer):
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training:
             return self.finish(self.windows(x, self._clean()))
-        # One convolution a group: on a CPU faster than a grouped convolution or one on unfolded patches.
-        kernels = self._drawn()
-        groups = ops.split(x, self.draws, axis=0) if self.draws > 1 else [x]
-        products = [self.windows(group, kernels[i]) for i, group in enumerate(groups)]
-        return self.finish(ops.concatenate(products, axis=0))
+        return self.finish(self.drawn_windows(x, self._drawn()))
 
     def windows(self, x: Any, kernel: Any) -> Any:
         """Every window of x [n, height, width, channels] times the kernel."""
         raise NotImplementedError
+
+    def drawn_windows(self, x: Any, kernels: Any) -> Any:
+        """The same, each group of x with its kernel of `kernels` [draws, ...]."""
+        # One convolution a group: on a CPU faster than a grouped convolution or one on unfolded patches.
+        groups = ops.split(x, self.draws, axis=0) if self.draws > 1 else [x]
+        return ops.concatenate([self.windows(group, kernels[i]) for i, group in enumerate(groups)], axis=0)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -62,6 +65,15 @@ class RRAMConv2D(Windowed):
 
     def windows(self, x: Any, kernel: Any) -> Any:
         return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+
+    def drawn_windows(self, x: Any, kernels: Any) -> Any:
+        if keras.backend.backend() != "jax" or self.draws == 1:
+            return super().drawn_windows(x, kernels)
+        # One product of all groups' windows: XLA takes minutes to choose many small convolutions, and runs them slowly.
+        windows = unfold(x, self.kernel_size, self.strides, self.padding)
+        rows = ops.reshape(windows, (self.draws, -1, windows.shape[-1]))
+        product = ops.matmul(rows, ops.reshape(kernels, (self.draws, windows.shape[-1], self.filters)))
+        return ops.reshape(product, (-1, *windows.shape[1:3], self.filters))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters}

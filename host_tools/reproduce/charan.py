@@ -22,6 +22,7 @@ from host_tools.study.statistics import Asked, mean_interval
 from host_tools.training import recipes
 
 PAPER = "Charan, DAC 2020"
+PAPERS = (PAPER,)  # whose claims are measured here
 SRAM = MaskChoice(sram_percent=2.34)
 RSA = MaskChoice("random", sram_percent=5.0)
 AREA = 7.86  # per cent, the paper's

@@ -21,6 +21,7 @@ from host_tools.study.pool import cores
 from host_tools.study.statistics import above_zero
 
 PAPER = "Lv, TCAD 2024"
+PAPERS = (PAPER,)  # whose claims are measured here
 ABOVE_VAT, BELOW_IDEAL = 3.0, 1.0  # points: the paper's, and our reading of "nearly complete"
 ORDER = ("gains-biases", "last-layer", "layer-by-layer")
 QUICK_CHIPS, FULL_CHIPS, ORDER_CHIPS = 4, 20, 4

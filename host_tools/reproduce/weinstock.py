@@ -23,6 +23,7 @@ from host_tools.training import recipes
 from host_tools.training.workshop import Workshop
 
 PAPER = "Weinstock, ORSS 2023"
+PAPERS = (PAPER,)  # whose claims are measured here
 ACCURACY, RENAME, REORDER = 96.66, 45.24, 5.6  # per cent, the paper's
 ACCURACY_GOAL, RENAME_GOAL, REORDER_GOAL = 98.5, 50.0, 8.0
 ROWS_A_KIND = 5  # rows of the last layer for each physical one: chosen on validation images (docs/integer.md)

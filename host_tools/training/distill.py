@@ -54,7 +54,7 @@ def distill(
     batch = draws * min(recipe.group, len(rest.y_train))
     student = make_student(teacher, profile, recipe, draws, seed, start, masks)
     pair = Pair(student, teacher, recipe.features)
-    rate = OneCycle(recipe.peak, recipe.epochs * (len(rest.y_train) // batch))
+    rate = OneCycle(recipe.peak, (recipe.cycle or recipe.epochs) * (len(rest.y_train) // batch), recipe.warm)
     pair.compile(
         optimizer=make_optimizer(recipe.optimizer, rate, recipe.weight_decay),
         loss=DistillationLoss(recipe.kd, recipe.temperature),

@@ -13,9 +13,10 @@ from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
 from host_tools.training.augment import Augment
 from host_tools.training.checkpoint import Checkpoint, Progress
+from host_tools.training.steps import EMA_EVERY, Average, stepper
 
+__all__ = ["EMA_EVERY", "Advance", "Diverged", "accuracy", "fit"]
 Advance = Callable[[float, str], None]
-EMA_EVERY = 8  # steps between two updates of the average: its decay per step counts
 
 
 class Diverged(HostError):
@@ -45,45 +46,27 @@ def fit(
     rng = np.random.default_rng(seed)
     batch = min(batch, len(data.y_train))
     steps = len(data.y_train) // batch
-    average, first = None, 0
+    train = stepper(model, data, augment, Average(ema, epochs * steps))
+    first = 0
     if checkpoint is not None and (progress := checkpoint.load(model)) is not None:
-        rng.bit_generator.state, average, first = progress.rng, progress.average, progress.epochs
+        rng.bit_generator.state, train.average, first = progress.rng, progress.average, progress.epochs
         advance(first, f"resumed after epoch {first}")
     for epoch in range(first, epochs):
         each_epoch(epoch / epochs)
         good = model.get_weights()
-        order = rng.permutation(len(data.y_train))
-        for i in range(steps):
-            rows = order[i * batch : (i + 1) * batch]
-            loss = float(model.train_on_batch(_images(data, rows, augment, rng), data.y_train[rows]))
-            step = epoch * steps + i + 1
+        rows = rng.permutation(len(data.y_train))[: steps * batch].reshape(steps, batch)
+        for i, loss in enumerate(train.epoch(rows, rng, epoch * steps)):
             if not np.isfinite(loss):
                 model.set_weights(good)
                 raise Diverged(
                     f"training: the loss is {loss} in epoch {epoch + 1}, step {i + 1}: try a lower learning rate"
                 )
-            if ema is not None and 2 * step >= epochs * steps and step % EMA_EVERY == 0:
-                average = _averaged(average, model.trainable_variables, ema**EMA_EVERY)
             advance(1 / steps, f"epoch {epoch + 1}/{epochs}, loss {loss:.4f}")
         if checkpoint is not None:
-            checkpoint.save(model, Progress(epoch + 1, dict(rng.bit_generator.state), average))
-    if average is not None:
-        for variable, value in zip(model.trainable_variables, average, strict=True):
+            checkpoint.save(model, Progress(epoch + 1, dict(rng.bit_generator.state), train.average))
+    if train.average is not None:
+        for variable, value in zip(model.trainable_variables, train.average, strict=True):
             variable.assign(value)
-
-
-def _images(
-    data: Dataset, rows: NDArray[np.int64], augment: Augment | None, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    x = scaled(data.x_train[rows])
-    return x if augment is None else augment(rng, x)
-
-
-def _averaged(average: list[NDArray[Any]] | None, variables: list[Any], decay: float) -> list[NDArray[Any]]:
-    from host_tools.backend import keras
-
-    values = [keras.ops.convert_to_numpy(v.value) for v in variables]
-    return values if average is None else [decay * a + (1 - decay) * v for a, v in zip(average, values, strict=True)]
 
 
 def accuracy(model: Any, x: NDArray[np.uint8], y: NDArray[np.int64], batch: int = 1000) -> float:

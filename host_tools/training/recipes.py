@@ -41,7 +41,9 @@ class StudentRecipe:
     of the cells. kd: weight of the teacher's answers against the labels, at `temperature` (0: plain noise injection,
     VAT); features: weight of the distance between both networks' layers. ema, optimizer: as a teacher's. variation:
     deviation of the cells in training beside the profile's own; it rises to it over the first `ramp` of the steps.
-    exact_share: share of the draws in which the weights of the mask, if one is given, are exact.
+    exact_share: share of the draws in which the weights of the mask, if one is given, are exact. warm: share of the
+    cycle in which the learning rate rises; cycle: its epochs where the training is only its beginning, from which
+    another one goes on.
     """
 
     epochs: int = 24
@@ -63,6 +65,8 @@ class StudentRecipe:
     variation: float = 1.0
     ramp: float = 0.0
     exact_share: float = 1.0
+    warm: float = 0.25
+    cycle: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,11 @@ class StudentPlan:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole way on one data set: teacher, then student for a profile; `more` students by name."""
+    """A whole way on one data set: teacher, then student for a profile; `more` students by name.
+
+    student_from: what "student" starts from, "teacher" or one of `more`. short: how `rram distill` trains where it is
+    not told, on two cores; None: as "student".
+    """
 
     name: str
     data: str
@@ -96,11 +104,18 @@ class Recipe:
     teacher: TeacherRecipe
     student: StudentRecipe
     more: Mapping[str, StudentPlan] = field(default_factory=dict)
+    student_from: str = "teacher"
+    short: StudentRecipe | None = None
+
+    @property
+    def by_hand(self) -> StudentRecipe:
+        """The student of a user who starts from a teacher and has no GPU."""
+        return self.short or self.student
 
     def plan(self, student: str) -> StudentPlan:
         """The plan of "student" or of one of `more`; HostError with the names there are."""
         if student == "student":
-            return StudentPlan(self.student)
+            return StudentPlan(self.student, self.student_from)
         if student not in self.more:
             names = ", ".join(["student", *self.more])
             raise HostError(f"recipe {self.name}: student {student!r} is unknown, expected one of {names}")
@@ -112,18 +127,28 @@ SRAM = MaskChoice(sram_percent=2.34)
 AREA = MaskChoice(area_percent=7.86, value_bits=8)  # the paper's 7.86 %, as the macro model counts it
 
 
-def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan]:
-    """Students that know the mask which "student" chooses: one usable at once, two that need calibration."""
+def masked(usable: StudentRecipe, aware: StudentRecipe, start: str = "teacher") -> dict[str, StudentPlan]:
+    """Students that know the mask which "student" chooses: one usable at once, two that need calibration; what those
+    two start from."""
     return {
         "usable": StudentPlan(usable, start="student", mask_from="student", mask=SRAM),
-        "aware": StudentPlan(aware, mask_from="student", mask=SRAM),
-        "area": StudentPlan(aware, mask_from="student", mask=AREA),
+        "aware": StudentPlan(aware, start=start, mask_from="student", mask=SRAM),
+        "area": StudentPlan(aware, start=start, mask_from="student", mask=AREA),
     }
 
 
+MNIST_SHORT = StudentRecipe(epochs=30)
+MNIST = StudentRecipe(epochs=200, clip=0.55, scale="per-channel")
 DIGITS = StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5))
-CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=45, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
-CIFAR_STUDENT = StudentRecipe(epochs=30, clip=1.0, group=32, augment=CropFlip())
+CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=100, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
+CIFAR_STUDENT = StudentRecipe(
+    epochs=12, peak=0.075, warm=0.0, optimizer="sgd", clip=0.8, scale="per-channel", group=32, augment=CropFlip()
+)
+CIFAR_SHORT = replace(CIFAR_STUDENT, epochs=30, peak=0.1, warm=0.25)
+# The first half of a long cycle; what is called the student comes down from there in a few epochs.
+CIFAR_BEGUN = replace(CIFAR_STUDENT, epochs=80, cycle=160, peak=0.1, warm=0.25, ema=None)
+
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -131,12 +156,13 @@ RECIPES = {
             "mnist-lenet5",
             "mnist",
             "charan-65nm",
-            TeacherRecipe("lenet5", epochs=40, ema=0.9995),
-            StudentRecipe(epochs=30),
+            TeacherRecipe("lenet5", epochs=60, ema=0.9995),
+            MNIST,
             {
-                **masked(StudentRecipe(epochs=12, exact_share=0.6), StudentRecipe()),
-                "techB": StudentPlan(StudentRecipe(), profile="techB", levels_uS=TEN_OF_B),
+                **masked(replace(MNIST, epochs=40, exact_share=0.6), replace(MNIST, epochs=120), start="student"),
+                "techB": StudentPlan(replace(MNIST, epochs=40), profile="techB", levels_uS=TEN_OF_B),
             },
+            short=MNIST_SHORT,
         ),
         Recipe(
             "digits",
@@ -152,7 +178,21 @@ RECIPES = {
             "charan-65nm",
             CIFAR_TEACHER,
             CIFAR_STUDENT,
-            {"area": StudentPlan(CIFAR_STUDENT, mask_from="student", mask=AREA)},
+            {
+                "begun": StudentPlan(CIFAR_BEGUN),
+                "area": StudentPlan(replace(CIFAR_STUDENT, epochs=14, peak=0.05), "student", "student", AREA),
+            },
+            student_from="begun",
+            short=CIFAR_SHORT,
+        ),
+        Recipe(
+            "cifar10-resnet8-w32",
+            "cifar10",
+            "charan-65nm",
+            replace(CIFAR_TEACHER, model="resnet8-w32", epochs=80),
+            replace(CIFAR_BEGUN, epochs=61, cycle=80),
+            {"area": StudentPlan(replace(CIFAR_STUDENT, epochs=8, peak=0.03), "student", "student", AREA)},
+            short=CIFAR_SHORT,
         ),
     )
 }
@@ -171,4 +211,4 @@ def for_data(name: str) -> Recipe:
     if own:
         return own[0]
     base = RECIPES["mnist-lenet5"]
-    return Recipe(name, name, base.profile, TeacherRecipe("auto"), base.student)
+    return Recipe(name, name, base.profile, TeacherRecipe("auto"), base.by_hand)

@@ -17,9 +17,10 @@ from host_tools import console
 from host_tools.data import Dataset
 from host_tools.record import load_model, read_record, save_model, sha256
 from host_tools.training.checkpoint import Checkpoint
-from host_tools.training.recipes import Recipe
+from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe
 
 VERSION = 1  # raise it where the code of a training changes what comes out of it
+ADDED = ("warm", "cycle")  # fields of a student's recipe that were not always there
 SHIPPED = Path(__file__).parents[1] / "zoo"
 
 
@@ -54,7 +55,7 @@ class Workshop:
         start = None if plan.start == "teacher" else self.student(plan.start)
         helper = None if plan.mask_from is None else self.student(plan.mask_from)
         made_by = {
-            "plan": asdict(plan),
+            "plan": _told(plan),
             "profile": profile.to_json(),
             "from": [key_of(path) if path else None for path in (teacher, start, helper)],
         }
@@ -93,6 +94,15 @@ class Workshop:
             save_model(model, path, {**record, "key": key})
             partial.clear()
         return path
+
+
+def _told(plan: StudentPlan) -> dict[str, Any]:
+    """A plan as it goes into a key: fields that came later only where they say something, so that older keys hold."""
+    told = asdict(plan)
+    for name in ADDED:
+        if told["recipe"][name] == getattr(StudentRecipe, name):
+            del told["recipe"][name]
+    return told
 
 
 def key_of(path: Path) -> str:

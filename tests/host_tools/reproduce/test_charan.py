@@ -92,6 +92,28 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Pat
         assert stop.value.code == 2 and told in error and "Traceback" not in error
 
 
+def test_papers_measured_before_are_not_measured_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    claims = [Claim(paper, "c", 1.0, 2.0, 0.5, "20 chips", True, 20, least=1.5) for paper in
+              ("Charan, DAC 2020", "Lv, TCAD 2024")]  # fmt: skip
+    kept, page, out = tmp_path / "kept.json", tmp_path / "page.md", tmp_path / "out.json"
+    kept.write_text(json.dumps({"quick": True, "seed": 0, "claims": [claim.as_json() for claim in claims]}))
+    common = ["reproduce", "charan", "lv", "--from", str(kept)]
+    with pytest.raises(SystemExit) as done:
+        main([*common, "--quick", "--markdown", str(page), "--json", str(out)])
+    assert done.value.code == 0
+    assert json.loads(out.read_text()) == json.loads(kept.read_text())
+    assert page.read_text() == markdown_page(claims, True)
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"claims": 3}')
+    for more, told in ((["--seed", "1", "--quick"], "measured --quick, seed 0, expected --quick, seed 1"),
+                       ([], "expected whole, seed 0"), (["--from", str(bad), "--quick"], "bad.json: "),
+                       (["--from", str(tmp_path / "none.json"), "--quick"], "No such file")):  # fmt: skip
+        with pytest.raises(SystemExit) as stop:
+            main([*common, *more])
+        error = capsys.readouterr().err
+        assert stop.value.code == 2 and told in error and "Traceback" not in error
+
+
 def test_a_claim_goes_to_json_with_the_keys_that_are_promised() -> None:
     told = json.loads(json.dumps(Claim("P", "c", 1.0, 2.0, 0.5, "s", True, 3).as_json()))
     assert {"paper", "claim", "paper_value", "value", "std", "setting", "met"} <= set(told)
