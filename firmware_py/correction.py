@@ -29,7 +29,7 @@ class AdaptConfig:
     lr: float = 0.03
     horizon: int = 1000
     floor: float = 0.1
-    beta: float = 0.99
+    beta: float = 0.9
     replay: Replay = field(default_factory=Replay)
 
     def __post_init__(self) -> None:
