@@ -10,5 +10,6 @@ from firmware_py.cells import Effects
 from firmware_py.chip import Chip
 from firmware_py.correction import AdaptConfig
 from firmware_py.errors import RramError
+from firmware_py.replay import Replay
 
-__all__ = ["AdaptConfig", "Chip", "Effects", "RramError"]
+__all__ = ["AdaptConfig", "Chip", "Effects", "Replay", "RramError"]

@@ -19,8 +19,10 @@ import numpy.typing as npt
 
 from firmware_py.bundle import Bundle
 from firmware_py.chip import Chip, EngineName
+from firmware_py.correction import AdaptConfig
 from firmware_py.errors import RramError
 from firmware_py.reference import Reference
+from firmware_py.replay import NO_REPLAY
 
 Images = npt.NDArray[np.uint8]
 
@@ -43,10 +45,11 @@ def bench(path: str | Path, engine: EngineName = "auto", seed: int = 0, rounds: 
           seconds: float = 20.0) -> dict[str, Any]:  # fmt: skip
     """Measure a bundle: microseconds, ratios, arena bytes, MB and seconds; None where 'notes' says why.
 
-    At most `rounds` rounds and about `seconds` of measuring. RramError: the bundle is not valid.
+    Learning is one step; a label with replay takes 1 + repeats of them. At most `rounds` rounds and about `seconds` of
+    measuring. RramError: the bundle is not valid.
     """
     bundle = Bundle.open(path)
-    chip = Chip(bundle, seed, engine)
+    chip = Chip(bundle, seed, engine, adapt=AdaptConfig(replay=NO_REPLAY))
     notes: list[str] = []
     images = _images(bundle)
     ideal = _ideal(bundle, images, notes)

@@ -15,6 +15,7 @@ from firmware_py.correction import AdaptConfig, Correction, SramCount, count_sra
 from firmware_py.errors import RramError
 from firmware_py.integer import refuse_integer
 from firmware_py.numpy_engine import NumpyEngine
+from firmware_py.replay import ReplayMemory
 from firmware_py.state import StateHeader, StateInfo, load_state, save_state
 
 F32 = npt.NDArray[np.float32]
@@ -59,6 +60,7 @@ class Chip:
         self.effects = effects or Effects()
         self.correction: Correction = initial_correction(bundle)
         self.sram: SramCount = count_sram(bundle)
+        self.replay = ReplayMemory(self.adapt.replay, bundle.input_shape)
         self.engine: Engine = _engine(engine)(bundle, self.seed, self.effects, self.correction)
 
     @staticmethod
@@ -88,7 +90,10 @@ class Chip:
         return out
 
     def learn_one(self, x: npt.NDArray[Any], label: int) -> int:
-        """Learn one labelled image by changing the SRAM correction; returns the class predicted before learning."""
+        """Learn one labelled image by changing the SRAM correction; returns the class predicted before learning.
+
+        Then images labelled before are learned again (`adapt.replay`); each is a read, all together are one label.
+        """
         classes = len(self.bundle.classes)
         if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
@@ -96,8 +101,10 @@ class Chip:
         if any(layer.sram.rank for layer in self.bundle.layers):
             raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
         image = self._images(_array(x)[None])[0]
-        logits = self.engine.learn(image, int(label), self.correction.read, self.correction.step, self.adapt)
-        self.correction.read += 1
+        logits = self._step(image, int(label))
+        for kept, its_label in self.replay.draw(self.seed, self.correction.step):
+            self._step(kept, its_label)
+        self.replay.add(image, int(label))
         self.correction.step += 1
         return int(logits.argmax())
 
@@ -122,13 +129,23 @@ class Chip:
         return save_state(folder, StateHeader(self.bundle.digest, self.seed), self.correction.arrays(self.bundle))
 
     def restore(self, folder: str | Path) -> StateInfo | None:
-        """Take over the newest valid state of `folder`; None if there is none. RramError if it is another chip's."""
+        """Take over the newest valid state of `folder`; None if there is none. RramError if it is another chip's.
+
+        Labelled images are not part of a state: the replay memory is empty afterwards.
+        """
         found = load_state(folder, self.bundle.digest, self.seed)
         if found is None:
             return None
         arrays, info = found
         self.correction.load(self.bundle, arrays)
+        self.replay.clear()
         return info
+
+    def _step(self, image: F32, label: int) -> F32:
+        """One learning step; the logits [classes] before."""
+        logits = self.engine.learn(image, label, self.correction.read, self.correction.step, self.adapt)
+        self.correction.read += 1
+        return logits
 
     def _engine_takes(self, x: npt.NDArray[Any]) -> bool:
         """Whether the engine itself turns these bytes into numbers: quicker than NumPy for one image."""

@@ -130,6 +130,8 @@ def _adapt(commands: Any) -> None:
     parser.add_argument("--optimizer", choices=("rms", "sgd"), help="how labels change the SRAM (default rms)")
     parser.add_argument("--lr", metavar="X", type=float, help="learning rate")
     parser.add_argument("--horizon", metavar="N", type=_positive, help="labels over which the learning rate falls")
+    parser.add_argument("--replay", metavar="N[:K]",
+                        help="images kept, and learned again with each label; 0: none (default 64:4)")  # fmt: skip
     _add_chip(parser)
 
 

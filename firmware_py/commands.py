@@ -19,6 +19,7 @@ from firmware_py.chip import Chip
 from firmware_py.correction import AdaptConfig
 from firmware_py.errors import RramError
 from firmware_py.images import read_images
+from firmware_py.replay import Replay
 
 
 def selftest(options: Namespace) -> int:
@@ -85,6 +86,8 @@ def adapt(options: Namespace) -> int:
         report = chip.calibrate()
         generation = chip.save(folder)
         _say(options, f"calibrated on {report.vectors} unlabelled vectors; saved generation {generation} in {folder}")
+    if chip.replay.bytes:
+        _note(f"replay: {chip.replay}")
     keys = ("report_every", "save_every", "window", "waiting")
     settings = AdaptOptions(**{key: getattr(options, key) for key in keys})
     run = Adaptation(chip, settings, folder, lambda line: _say(options, line))
@@ -92,7 +95,8 @@ def adapt(options: Namespace) -> int:
     with Stopper() as stopper, open_stream(options.stream) as file:
         run.run(stopper.until_stopped(read_messages(file, decoder)))
     _say(options, f"end: {run.report()}" + (f"; generation {run.generation} in {folder}" if run.generation else ""))
-    _emit(options, {**_identity(chip), **run.summary(), "state": str(folder)})
+    replay = {**asdict(chip.replay.options), "bytes": chip.replay.bytes}
+    _emit(options, {**_identity(chip), **run.summary(), "replay": replay, "state": str(folder)})
     if run.error is not None:
         raise RramError(run.error)
     return 130 if stopper.signal == signal.SIGINT else 0
@@ -122,7 +126,9 @@ def info(options: Namespace) -> int:
 
 def _open(options: Namespace) -> Chip:
     effects = Effects(read_noise=not options.no_read_noise)
-    given = {key: getattr(options, key, None) for key in ("optimizer", "lr", "horizon")}
+    given: dict[str, Any] = {key: getattr(options, key, None) for key in ("optimizer", "lr", "horizon")}
+    replay = getattr(options, "replay", None)
+    given["replay"] = None if replay is None else Replay.parse(replay)
     config = AdaptConfig(**{key: value for key, value in given.items() if value is not None})
     chip = Chip.open(options.bundle, seed=options.seed, engine=options.engine, effects=effects, adapt=config)
     if options.engine == "auto" and chip.engine.name != "c":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.errors import RramError
+from firmware_py.replay import Replay
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
@@ -20,13 +22,15 @@ class AdaptConfig:
     """How labels change the correction (docs/numerics.md, section 5).
 
     lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square.
+    A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that rate.
     """
 
     optimizer: Literal["rms", "sgd"] = "rms"
     lr: float = 0.03
     horizon: int = 1000
     floor: float = 0.1
-    beta: float = 0.99
+    beta: float = 0.9
+    replay: Replay = field(default_factory=Replay)
 
     def __post_init__(self) -> None:
         if self.optimizer not in ("rms", "sgd"):
@@ -35,8 +39,8 @@ class AdaptConfig:
             raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1)")
 
     def rate(self, step: int) -> float:
-        """Learning rate of label number `step` (from 0)."""
-        return self.lr * max(1 - step / self.horizon, self.floor)
+        """Learning rate of each step of label number `step` (from 0)."""
+        return self.lr * max(1 - step / self.horizon, self.floor) / math.sqrt(1 + self.replay.repeats)
 
 
 def _nothing() -> F32:

@@ -27,6 +27,7 @@ class Purpose(IntEnum):
     PROGRAM = 1
     FAULT = 2
     READ = 3
+    REPLAY = 4
 
 
 def philox4x32(counter: tuple[U32 | int, U32 | int, U32 | int, U32 | int], key: tuple[int, int]) -> list[U32]:

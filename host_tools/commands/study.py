@@ -42,7 +42,8 @@ def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> 
 @click.option("--images", metavar="N", type=click.IntRange(1), help="At most so many test images [all].")
 @click.option("--steps", metavar="LIST", default="untouched,calibrated,shifted,adapted",
               help="Also calibrated:64, aged:1e4, baked:140, ...")
-@click.option("--labels", default=1000, metavar="N", type=click.IntRange(0), help="Labels to adapt with [1000].")
+@click.option("--labels", metavar="N", type=click.IntRange(0), help="Labels to adapt with [1000, or all].")
+@click.option("--replay", metavar="N[:K]", help="Images kept[:repeats a label], 0: none [64:4].")
 @click.option("--shift", default="affine:0.5,0.4", metavar="KIND",
               help="Of the input: rotate:40, scale:0.7, noise:0.4, ...")
 @click.option("--sweep", "sweeps", multiple=True, metavar="AXIS=...",
@@ -57,7 +58,7 @@ def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> 
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
 @click.option("--scheduler", metavar="tcp://...", help="Use the workers of a Dask scheduler.")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where networks and bundles are kept.")
-@click.option("--retrain", is_flag=True, help="With --recipe: take no trained network that comes with the package.")
+@click.option("--retrain", is_flag=True, help="With --recipe: train, whatever comes trained.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
               help="A line a chip, .csv or .parquet; goes on after a stop.")
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
@@ -141,7 +142,7 @@ def _tell(prepared: Prepared, chips: list[list[Result]]) -> None:
         _draw(asked.plot, title, ideal, rows)
     result: dict[str, Any] = {
         "recipe": asked.recipe, "bundle": prepared.cases[-1].bundle.path.name, "chips": asked.chips, "images": images,
-        "seed": asked.seed, "shift": shift, "labels": asked.labels, "confidence": asked.confidence,
+        "seed": asked.seed, "shift": shift, "labels": prepared.cases[-1].plan.labels, "confidence": asked.confidence,
         "rows": [row.as_json(how) for row in [*ideal, *rows]],
     }  # fmt: skip
     if asked.yield_at is not None:

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from device_models.profile import DeviceProfile
+from firmware_py.correction import AdaptConfig
 from host_tools.mapping.mask import MaskChoice
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.reproduce.lab import NO_MASK, Goal, Lab, Values
 from host_tools.reproduce.measured import FILE, unseen_half
 from host_tools.shift import SEVEN
+from host_tools.study.chips import LABELS
 from host_tools.study.statistics import Asked, mean_interval
 from host_tools.training import recipes
 
@@ -112,14 +114,16 @@ def sampling(lab: Lab) -> list[Claim]:
 
 
 def shifts(lab: Lab, changes: Sequence[str], goals: dict[str, float]) -> list[Claim]:
-    """The calibrated student when its input changes, before and after 1,000 labels."""
+    """The calibrated student when its input changes, before and after 1,000 labels, or as many as there are."""
     out, bundle = [], lab.bundle("student", SRAM)
+    labels, replay = min(LABELS, len(lab.arrays.x_stream)), AdaptConfig().replay
     for change in changes:
-        steps = [f"shifted:{change.replace(',', ';')}", "adapted:1000"]
+        steps = [f"shifted:{change.replace(',', ';')}", f"adapted:{labels}"]
         found = lab.measure(bundle, [f"before={steps[0]}", f"after={steps[1]}"], start=("calibrated",))
-        words = (f"{lab.words}; before {found['before'].mean():.2f} %, afterwards on the unchanged test set "
+        words = (f"{lab.words}; {replay.repeats} of the last {replay.images} labelled images learned again with each "
+                 f"label; before {found['before'].mean():.2f} %, afterwards on the unchanged test set "
                  f"{found['after_clean'].mean():.2f} %")
-        out.append(_row(f"input changed ({change}), 1,000 labels one at a time", found["after"], words,
+        out.append(_row(f"input changed ({change}), {labels:,} labels one at a time", found["after"], words,
                         Goal(goals.get(change))))  # fmt: skip
     return out
 

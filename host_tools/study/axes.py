@@ -12,6 +12,7 @@ from device_models.derive import with_levels
 from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
+from firmware_py.replay import Replay
 from host_tools.errors import HostError
 from host_tools.mapping.mask import CRITERIA, MaskChoice
 from host_tools.shift import Shift
@@ -161,6 +162,10 @@ def _shift(setup: Setup, value: str) -> Setup:
     return replace(setup, plan=replace(setup.plan, shift=Shift.parse(value)))
 
 
+def _replay(setup: Setup, value: str) -> Setup:
+    return _in_adapt("replay")(setup, Replay.parse(value))
+
+
 def _in_adapt(key: str) -> Callable[[Setup, Any], Setup]:
     return lambda setup, value: replace(
         setup, plan=replace(setup.plan, adapt=replace(setup.plan.adapt, **{key: value})))
@@ -190,6 +195,7 @@ AXES = {
         Axis("vectors", "calibration vectors", int, _vectors),
         Axis("labels", "labels of a step 'adapted'", int, _labels),
         Axis("shift", "change of the input, parted by ';'", str, _shift, commas=True),
+        Axis("adapt.replay", "IMAGES:REPEATS learned again with each label, 0: none", str, _replay),
         Axis("adapt.lr", "learning rate of labels", float, _in_adapt("lr")),
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ from firmware_py.bundle import Bundle
 from host_tools.data import Dataset
 from host_tools.errors import HostError
 from host_tools.study.axes import AXES, Setup
-from host_tools.study.chips import ChipPlan, Stock, StudyData, columns, vectors
+from host_tools.study.chips import ChipPlan, Stock, StudyData, columns, labels_of, vectors
 from host_tools.study.sources import Source
 from host_tools.study.steps import CALIBRATIONS, Step, parse_steps
 from host_tools.study.sweep import Point, text
@@ -76,6 +76,8 @@ def _refuse(case: Case, data: StudyData) -> None:
             stock.after(history)
         elif step.kind in CALIBRATIONS:
             vectors(case.bundle, data, step)
+        elif step.kind == "adapted":
+            labels_of(case.plan, data, step)
 
 
 def refuse_other_images(bundle: Bundle, data: Dataset) -> None:

@@ -21,6 +21,8 @@ from host_tools.study.steps import ALL, CALIBRATIONS, UNTOUCHED, Step, parse_ste
 
 __all__ = ["ALL", "UNTOUCHED", "ChipPlan", "Stock", "StudyData", "measure", "measure_chip", "measure_chips"]
 
+LABELS = 1000
+
 
 @dataclass(frozen=True)
 class ChipPlan:
@@ -33,7 +35,7 @@ class ChipPlan:
     bundle: Path | Bundle
     steps: tuple[str, ...] = ALL
     shift: Shift = field(default_factory=Shift)
-    labels: int = 1000
+    labels: int = LABELS
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     effects: Effects = field(default_factory=Effects)
     engine: str = "auto"
@@ -109,7 +111,7 @@ class _Life:
         elif step.kind == "shifted":
             self.shift = Shift.parse(step.argument.replace(";", ",")) if step.argument else self.plan.shift
         elif step.kind == "adapted":
-            self._learn(int(step.argument) if step.argument else self.plan.labels)
+            self._learn(labels_of(self.plan, self.data, step))
         elif step.kind in ("aged", "baked"):
             self._age(step)
 
@@ -175,6 +177,15 @@ def vectors(bundle: Bundle, data: StudyData, step: Step) -> npt.NDArray[np.uint8
         most = len(own) + len(data.x_stream)
         raise HostError(f"--steps: {step.text}: {count} vectors asked, the bundle and the data set have {most}")
     return np.concatenate([own[:count], data.x_stream[: max(count - len(own), 0)]])
+
+
+def labels_of(plan: ChipPlan, data: StudyData, step: Step) -> int:
+    """How many labels a step 'adapted' learns: its own number, or the plan's. HostError where there are not so many."""
+    count, most = int(step.argument) if step.argument else plan.labels, len(data.x_stream)
+    if count > most:
+        raise HostError(f"{'--steps' if step.argument else '--labels'}: {step.text}: {count} labels asked, "
+                        f"the data set has {most}")  # fmt: skip
+    return count
 
 
 def redrawn_seed(seed: int) -> int:

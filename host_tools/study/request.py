@@ -11,6 +11,8 @@ from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 from firmware_py.bundle import Bundle
 from firmware_py.cells import Effects
+from firmware_py.correction import AdaptConfig
+from firmware_py.replay import Replay
 from host_tools import console
 from host_tools.data import Dataset, load
 from host_tools.errors import HostError
@@ -19,7 +21,7 @@ from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.shift import Shift
 from host_tools.study.cases import Case, Subject, cases_of, refuse_other_images
-from host_tools.study.chips import UNTOUCHED, ChipPlan, StudyData
+from host_tools.study.chips import LABELS, UNTOUCHED, ChipPlan, StudyData
 from host_tools.study.cluster import Cluster
 from host_tools.study.jobs import Workers
 from host_tools.study.journal import refuse_without_parquet
@@ -47,8 +49,9 @@ class Request:
     chips: int
     images: int | None
     steps: str
-    labels: int
+    labels: int | None
     shift: str
+    replay: str | None
     sweeps: tuple[str, ...]
     yield_at: float | None
     confidence: float
@@ -97,6 +100,8 @@ def prepare_study(asked: Request) -> Prepared:
     dataset = load(asked.data or (recipe.data if recipe else ""), asked.data_dir)
     options = StudyOptions(asked.chips, asked.seed * asked.chips, asked.workers, asked.images)  # another seed: others
     data = study_data(dataset, asked.images)
+    if asked.labels is None:
+        plan = replace(plan, labels=min(LABELS, len(data.y_stream)))
     subjects = _subjects(asked, plan, dataset)
     with _shown("bundles of the sweep", len(subjects) * len(points) if asked.sweeps else 0) as advance:
         cases = cases_of(subjects, points, data, advance)
@@ -142,7 +147,8 @@ def _plan(asked: Request) -> ChipPlan:
         Path(),
         steps=tuple(step.text for step in parse_steps(asked.steps)),
         shift=Shift.parse(asked.shift),
-        labels=asked.labels,
+        labels=LABELS if asked.labels is None else asked.labels,
+        adapt=AdaptConfig() if asked.replay is None else AdaptConfig(replay=Replay.parse(asked.replay)),
         effects=Effects(read_noise=not asked.no_read_noise),
         engine=asked.engine,
     )

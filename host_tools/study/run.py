@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.errors import HostError
 from host_tools.study.cases import Case, Subject, cases_of, refuse_other_images
-from host_tools.study.chips import UNTOUCHED, ChipPlan, Stock, StudyData, measure_chips, opened
+from host_tools.study.chips import LABELS, UNTOUCHED, ChipPlan, Stock, StudyData, measure_chips, opened
 from host_tools.study.jobs import Job, Result, Workers, run_jobs
 from host_tools.study.journal import Journal
 from host_tools.study.pool import workers_for
@@ -24,7 +26,6 @@ from host_tools.study.rows import ideal_accuracy, ideal_rows, rows_of
 from host_tools.study.sources import BundleSource
 
 __all__ = ["RecipeFiles", "StudyOptions", "ideal_accuracy", "plain_row", "run_study", "study_bundle", "study_data"]
-
 
 @dataclass(frozen=True)
 class StudyOptions:
@@ -42,8 +43,10 @@ class StudyOptions:
 
 
 def study_data(data: Dataset, images: int | None = None) -> StudyData:
-    """Test part to measure on; held-out training images to learn from."""
-    _, x_stream, y_stream = data.validation()
+    """Test part to measure on; to learn from, held-out training images, and after these others up to LABELS."""
+    rest, x, y = data.validation()
+    more = max(LABELS - len(x), 0)
+    x_stream, y_stream = np.concatenate([x, rest.x_train[:more]]), np.concatenate([y, rest.y_train[:more]])
     return StudyData(data.x_test[:images], data.y_test[:images], x_stream, y_stream)
 
 

@@ -14,6 +14,7 @@ from firmware_py.bundle import Bundle
 from firmware_py.cells import draw_conductances
 from firmware_py.chip import EngineName
 from firmware_py.numpy_engine import NumpyEngine
+from firmware_py.replay import NO_REPLAY
 from tests.firmware_py.make_bundle import CONV, DENSE, Synthetic, make_bundle
 
 C_BUILT = c_engine.available()
@@ -309,13 +310,14 @@ def test_open_takes_a_path_and_options(bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("engine", BOTH)
 def test_a_restored_chip_goes_on_as_if_nothing_had_been(tmp_path: Path, bundle: Bundle, engine: EngineName) -> None:
-    rng = np.random.default_rng(6)
-    chip = Chip(bundle, seed=9, engine=engine)
+    """Without replay; with it, see test_replay.py."""
+    rng, adapt = np.random.default_rng(6), AdaptConfig(replay=NO_REPLAY)
+    chip = Chip(bundle, seed=9, engine=engine, adapt=adapt)
     chip.calibrate()
     for label in range(10):
         chip.learn_one(rng.random((8, 8, 1)), label % 4)
     assert chip.save(tmp_path / "state") == 1
-    other = Chip(bundle, seed=9, engine=engine)
+    other = Chip(bundle, seed=9, engine=engine, adapt=adapt)
     info = other.restore(tmp_path / "state")
     assert info is not None
     assert info.generation == 1

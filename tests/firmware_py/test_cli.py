@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware_py import Chip, c_engine
+from firmware_py import AdaptConfig, Chip, Replay, c_engine
 from firmware_py.cli import build_parser, main
 from tests.firmware_py.make_bundle import DENSE, Synthetic, contents, make_bundle, write
 
@@ -159,11 +159,11 @@ def test_adapt_is_calibrate_then_learn_one_by_one(capsys: Capture, bundle: str, 
 
 
 def test_a_run_in_two_parts_is_the_same_as_one(capsys: Capture, bundle: str, tmp_path: Path) -> None:
-    """Counters, optimiser and SRAM all survive: the second part goes on exactly where the first stopped."""
+    """Counters, optimiser and SRAM all survive: without replay the second part goes on where the first stopped."""
     for folder, start, end in (("one", 0, 20), ("two", 0, 8), ("two", 8, 20)):
         source = str(stream(tmp_path / "lines", end, start))
-        result = run_json(capsys, "adapt", bundle, "--stream", source, "--state", str(tmp_path / folder), *NUMPY)
-        assert result["labels"] == end - start
+        options = ("--stream", source, "--state", str(tmp_path / folder), "--replay", "0")
+        assert run_json(capsys, "adapt", bundle, *options, *NUMPY)["labels"] == end - start
     states = []
     for folder in ("one", "two"):
         chip = Chip.open(bundle, engine="numpy")
@@ -171,6 +171,32 @@ def test_a_run_in_two_parts_is_the_same_as_one(capsys: Capture, bundle: str, tmp
         states.append(chip.correction.arrays(chip.bundle))
     for name, values in states[0].items():
         np.testing.assert_array_equal(states[1][name], values)
+
+
+def test_adapt_replays_as_it_is_told_and_tells_the_bytes(capsys: Capture, bundle: str, tmp_path: Path) -> None:
+    source = stream(tmp_path / "lines", 12)
+    code, _, err = run(capsys, "adapt", bundle, "--stream", str(source), "--replay", "5:3", *NUMPY)
+    assert code == 0
+    assert "replay: 3 of the last 5 labelled images learned again with each label, 330 bytes" in err  # 5 (8 x 8 + 2)
+    chip = Chip.open(bundle, engine="numpy", adapt=AdaptConfig(replay=Replay(5, 3)))
+    chip.calibrate()
+    for message in map(json.loads, source.read_text().splitlines()):
+        chip.learn_one(np.array(message["x"], np.uint8), message["label"])
+    again = Chip.open(bundle, engine="numpy")
+    again.restore(f"{bundle}.state/chip-0")
+    for name, values in chip.correction.arrays(chip.bundle).items():
+        np.testing.assert_array_equal(again.correction.arrays(again.bundle)[name], values)
+    for replay, expected in ((("--replay", "0"), (0, 0, 0)), ((), (64, 4, 64 * 66))):
+        found = run_json(capsys, "adapt", bundle, "--stream", str(source), *replay, *NUMPY)["replay"]
+        assert tuple(found.values()) == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "4:", ":4", "4:x", "1:2:3", "1.5", "9" * 5000, "4:0", "0:4", "65537"])
+def test_a_replay_that_cannot_be_is_one_line(capsys: Capture, bundle: str, tmp_path: Path, text: str) -> None:
+    source = str(stream(tmp_path / "lines", 1))
+    line = refused(capsys, "adapt", bundle, "--stream", source, f"--replay={text}", *NUMPY)
+    assert line.startswith("rram-edge: replay: ")
+    assert "expected" in line or "is not a whole number" in line
 
 
 def test_adapt_reports_and_counts_what_it_skips(capsys: Capture, bundle: str, tmp_path: Path) -> None:

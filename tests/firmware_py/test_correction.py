@@ -11,6 +11,7 @@ import pytest
 from firmware_py import AdaptConfig, RramError
 from firmware_py.bundle import Bundle
 from firmware_py.correction import count_sram, initial_correction
+from firmware_py.replay import NO_REPLAY, Replay
 from tests.firmware_py.make_bundle import Synthetic, make_bundle
 
 
@@ -33,10 +34,16 @@ def test_it_starts_as_the_bundle_says_and_is_its_own(bundle: Bundle) -> None:
 
 
 def test_the_rate_falls_to_its_floor() -> None:
-    config = AdaptConfig(lr=0.5, horizon=10, floor=0.2)
+    config = AdaptConfig(lr=0.5, horizon=10, floor=0.2, replay=NO_REPLAY)
     assert [config.rate(step) for step in (0, 1, 5, 8, 9, 10, 10**9)] == pytest.approx(
         [0.5, 0.45, 0.25, 0.1, 0.1, 0.1, 0.1]
     )
+
+
+def test_the_steps_of_a_label_share_its_rate() -> None:
+    """1 + 8 steps, each at a third: as much variance as one step at the whole rate."""
+    for replay, expected in ((NO_REPLAY, 0.3), (Replay(1, 3), 0.15), (Replay(1, 8), 0.1)):
+        assert AdaptConfig(lr=0.6, horizon=10, replay=replay).rate(5) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,11 @@ from firmware_py.learn import (
     update,
 )
 from firmware_py.numpy_engine import NumpyEngine
+from firmware_py.replay import NO_REPLAY
 from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle
 
 QUIET = Effects(read_noise=False)
-SGD = AdaptConfig(optimizer="sgd", lr=1.0)
+SGD = AdaptConfig(optimizer="sgd", lr=1.0, replay=NO_REPLAY)
 GROUPS = ("gain", "offset", "value")
 SAME = [
     *CONV[:3],
@@ -294,7 +295,7 @@ def prior_deviations(layer: AnalogLayer) -> dict[str, np.ndarray]:
 
 def test_plain_descent_steps_by_prior_variance_and_rate(dense: Bundle) -> None:
     layer, correction = dense.layers[0], initial_correction(dense).layers[0]
-    config = AdaptConfig(optimizer="sgd", lr=0.3, horizon=4, floor=0.1)
+    config = AdaptConfig(optimizer="sgd", lr=0.3, horizon=4, floor=0.1, replay=NO_REPLAY)
     expected = {g: getattr(correction, g).astype(np.float64) for g in GROUPS}
     for step, gradient in enumerate(random_gradients(layer, 6)):
         update(layer, correction, gradient, step, config)
@@ -308,7 +309,7 @@ def test_plain_descent_steps_by_prior_variance_and_rate(dense: Bundle) -> None:
 
 def test_rms_divides_by_the_mean_square_of_its_group(dense: Bundle) -> None:
     layer, correction = dense.layers[0], initial_correction(dense).layers[0]
-    config = AdaptConfig(optimizer="rms", lr=0.05, horizon=100, floor=0.0, beta=0.7)
+    config = AdaptConfig(optimizer="rms", lr=0.05, horizon=100, floor=0.0, beta=0.7, replay=NO_REPLAY)
     expected = {g: getattr(correction, g).astype(np.float64) for g in GROUPS}
     squares: dict[str, float] = {}
     for step, gradient in enumerate(random_gradients(layer, 5)):
@@ -327,7 +328,7 @@ def test_the_first_rms_step_of_each_group_is_the_rate_in_prior_deviations(dense:
     """Whatever the gradient: root mean square of (step / prior deviation) = lr."""
     engine = engine_of(dense)
     before = parameters_of(engine)
-    engine.learn(images(dense)[0], 1, 0, 0, AdaptConfig(lr=0.02))
+    engine.learn(images(dense)[0], 1, 0, 0, AdaptConfig(lr=0.02, replay=NO_REPLAY))
     for layer, old, new in zip(dense.layers, before, parameters_of(engine), strict=True):
         for group, sd in prior_deviations(layer).items():
             moved = (new[group] - old[group]) / sd
@@ -378,7 +379,8 @@ def test_labels_lower_the_loss(tmp_path: Path, optimizer: Any) -> None:
 
     fresh = draw(100)
     before = loss(*fresh)
-    config = AdaptConfig(optimizer=optimizer, lr=0.1 if optimizer == "rms" else 3.0, horizon=300)
+    lr = 0.1 if optimizer == "rms" else 3.0
+    config = AdaptConfig(optimizer=optimizer, lr=lr, horizon=300, replay=NO_REPLAY)
     x, labels = draw(300)
     for step in range(300):
         engine.learn(x[step], int(labels[step]), step, step, config)

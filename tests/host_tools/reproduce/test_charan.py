@@ -62,6 +62,8 @@ def test_sampling_is_paired_and_a_changed_input_has_before_and_after(lab: Lab) -
     assert row.unit == "points" and "95 % interval" in row.setting and isinstance(row.met, bool)
     (veil,) = shifts(lab, ["veil"], {"veil": 0.0})
     assert veil.met and "before" in veil.setting and "unchanged test set" in veil.setting
+    assert veil.claim == "input changed (veil), 160 labels one at a time"  # all there are
+    assert "4 of the last 64 labelled images learned again" in veil.setting
 
 
 def test_the_interval_is_the_bootstraps() -> None:

@@ -60,12 +60,18 @@ def test_a_plan_stops_where_it_says(trained: Trained) -> None:
 
 
 def test_no_image_is_both_learned_from_and_measured_on(trained: Trained) -> None:
-    data = study_data(trained.data)
-    rest, held_out, labels = trained.data.validation()
-    np.testing.assert_array_equal(data.x_stream, held_out)
-    np.testing.assert_array_equal(data.y_stream, labels)
-    assert len(rest.x_train) + len(held_out) == len(trained.data.x_train)
-    np.testing.assert_array_equal(data.x_test, trained.data.x_test)
+    """The stream is of the training part: what is held out, first; of a small one the rest, too, up to 1,000."""
+    whole = trained.data
+    data, n = study_data(whole), len(whole.x_train)
+    rest, held_out, labels = whole.validation()
+    assert len(rest.x_train) + len(held_out) == n < 1000
+    np.testing.assert_array_equal(data.x_stream, np.concatenate([held_out, rest.x_train]))
+    np.testing.assert_array_equal(data.y_stream, np.concatenate([labels, rest.y_train]))
+    np.testing.assert_array_equal(data.x_test, whole.x_test)
+    repeated = np.arange(12_000) % n
+    for count, stream in ((12_000, range(10_800, 12_000)), (9_000, [*range(8_100, 9_000), *range(100)])):
+        large = replace(whole, x_train=whole.x_train[repeated[:count]], y_train=whole.y_train[repeated[:count]])
+        np.testing.assert_array_equal(study_data(large).x_stream, large.x_train[list(stream)])
     assert len(study_data(trained.data, 10).x_test) == len(study_data(trained.data, 10).y_test) == 10
 
 

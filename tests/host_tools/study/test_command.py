@@ -18,7 +18,10 @@ import pytest
 
 stats = pytest.importorskip("scipy.stats", reason="a board: no workstation tools")
 
+from firmware_py.correction import AdaptConfig
+from firmware_py.replay import Replay
 from host_tools.cli import main
+from host_tools.study.chips import ChipPlan, measure_chip
 from tests.host_tools.study.conftest import Small
 
 Run = Callable[..., tuple[int, str, str]]
@@ -76,6 +79,22 @@ def test_a_sweep_over_two_axes_is_a_line_a_chip_and_point(small: Small, own: tup
             assert (row["mean_low"], row["mean_high"]) == pytest.approx((low, high), abs=1e-3)
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
     assert "mean ± sd" in err and "0.3" in err
+
+
+def test_replay_is_an_option_and_an_axis(small: Small, own: tuple[str, ...], run: Run) -> None:
+    """Off, on and swept are the same figures, and each is its plan's; the labels told are those there are."""
+    few = (str(small.bundle), *own, "--chips", "2", "--workers", "1", "--steps", "adapted")
+    given = [json.loads(run(*few, "--replay", text, "-o", f"{i}.csv", "--json", "-")[1])["rows"][1]["mean"]
+             for i, text in enumerate(("0", "8:2"))]  # fmt: skip
+    result = json.loads(run(*few, "--sweep", "adapt.replay=0,8:2", "--json", "-")[1])
+    assert [row["mean"] for row in result["rows"][1:]] == given
+    assert result["labels"] == 200
+    assert lines("1.csv")[0]["adapt"].endswith("replay 8:2") and lines("1.csv")[0]["labels"] == "200"
+    by_hand = [measure_chip(ChipPlan(small.bundle, ("adapted",), labels=200, adapt=AdaptConfig(replay=replay)),
+                            small.study_data, seed)["adapted"]
+               for replay in (Replay(0, 0), Replay(8, 2)) for seed in range(2)]  # fmt: skip
+    assert given == pytest.approx([np.mean(by_hand[:2]), np.mean(by_hand[2:])], abs=1e-4)
+    assert by_hand[:2] != by_hand[2:]
 
 
 def test_a_second_run_measures_nothing_and_says_the_same(
@@ -171,6 +190,11 @@ def test_options_that_do_not_go_together_are_one_line(small: Small, own: tuple[s
         ((bundle, *own, "--sweep", "vectors=1000000", "--steps", "calibrated"), "1000000 vectors asked"),
         ((bundle, *own, "--sweep", "macro.rows_active=100"), "rows_active: 100 does not divide"),
         ((bundle, *own, "--sweep", "adapt.lr=-1"), "expected lr > 0"),
+        ((bundle, *own, "--sweep", "adapt.replay=x"), "replay: 'x' given, expected IMAGES"),
+        ((bundle, *own, "--replay", "8:x"), "replay: '8:x' given, expected IMAGES"),
+        ((bundle, *own, "--replay", "8:999"), "replay: repeats: 999 is not a whole number"),
+        ((bundle, *own, "--labels", "201"), "--labels: adapted: 201 labels asked, the data set has 200"),
+        ((bundle, *own, "--sweep", "labels=5,201"), "201 labels asked"),
     ):
         assert text in refused(run, *arguments), arguments
 

@@ -15,6 +15,7 @@ from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 from firmware_py.bundle import Bundle
 from firmware_py.chip import Chip
+from firmware_py.replay import Replay
 from host_tools.errors import HostError
 from host_tools.export import ExportOptions, export_bundle
 from host_tools.mapping.mask import MaskChoice
@@ -135,6 +136,7 @@ def test_every_axis_changes_what_it_says_and_nothing_else(small: Small) -> None:
     assert swept(setup, "labels", 7).plan.labels == 7
     assert swept(setup, "shift", "rotate:40").plan.shift.rotate_deg == 40
     assert swept(setup, "adapt.lr", 0.01).plan.adapt.lr == 0.01
+    assert swept(setup, "adapt.replay", "8:2").plan.adapt.replay == Replay(8, 2)
     assert swept(setup, "clip", 2.0).clip_sd == 2.0
     assert swept(setup, "mask.criterion", "random").mask.criterion == "random"
     assert swept(setup, "macro.dac_bits", 4).macro.dac_bits == 4

@@ -17,8 +17,10 @@ from firmware_py.cells import Effects, draw_conductances
 from firmware_py.chip import Chip
 from host_tools.errors import HostError
 from host_tools.shift import Shift
+from host_tools.study.cases import Subject, cases_of
 from host_tools.study.cells import cells_after
 from host_tools.study.chips import ChipPlan, columns, measure_chip, redrawn_seed
+from host_tools.study.sources import BundleSource
 from host_tools.study.steps import parse_steps
 from tests.host_tools.study.conftest import Small
 
@@ -146,8 +148,19 @@ def test_what_a_profile_does_not_know_is_refused(small: Small, steps: str, compl
 
 
 def test_more_vectors_than_there_are_is_refused(small: Small) -> None:
-    with pytest.raises(HostError, match="5000 vectors asked, the bundle and the data set have 36"):
+    with pytest.raises(HostError, match="5000 vectors asked, the bundle and the data set have 216"):
         measure_chip(ChipPlan(small.bundle, ("calibrated:5000",)), small.study_data, 0)
+
+
+@pytest.mark.parametrize(("step", "labels", "named"), [("adapted:201", 5, "--steps: adapted:201: 201 labels asked"),
+                                                       ("adapted", 202, "--labels: adapted: 202 labels asked")])
+def test_more_labels_than_there_are_are_refused(small: Small, step: str, labels: int, named: str) -> None:
+    """Before anything is measured; nobody is told of 1,000 labels where there were 98."""
+    plan = ChipPlan(small.bundle, (step,), labels=labels)
+    with pytest.raises(HostError, match=f"{named}, the data set has 200"):
+        measure_chip(plan, small.study_data, 0)
+    with pytest.raises(HostError, match=named):
+        cases_of([Subject("student", BundleSource(Bundle.open(small.bundle)), plan)], [{}], small.study_data)
 
 
 def test_steps_before_the_study_are_not_measured(small: Small) -> None:
