@@ -42,6 +42,11 @@ class Dataset:
         digest.update(self.y_train.tobytes())
         return digest.hexdigest()
 
+    @cached_property
+    def labels(self) -> str:
+        """Digest of the training labels, in order: the same for copies of a data set that differ in some pixels."""
+        return hashlib.sha256(self.y_train.tobytes()).hexdigest()
+
     def validation(self) -> tuple[Dataset, Images, Labels]:
         """The data set without the last tenth (at most 5,000) of its training part, and that part: for choices, never
         for figures."""

@@ -28,13 +28,17 @@ Gradient = Literal["slope", "straight-through"]
 
 @keras.saving.register_keras_serializable(package="rram_edge")
 class ClampTo(keras.constraints.Constraint):  # type: ignore[misc]
-    """Keep every weight within -limit .. limit: what the outermost level stands for."""
+    """Keep every weight within -limit .. limit: what the outermost level stands for. Where `mask` > 0 an SRAM value
+    adds to the cells, and the weight may go `reach` times as far."""
 
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
+    def __init__(self, limit: float, mask: Any = None, reach: float = 1.0) -> None:
+        self.limit, self.mask, self.reach = limit, mask, reach
 
     def __call__(self, w: Any) -> Any:
-        return ops.clip(w, -self.limit, self.limit)
+        if self.mask is None or self.reach == 1:
+            return ops.clip(w, -self.limit, self.limit)
+        limit = self.limit * ops.where(ops.convert_to_tensor(self.mask) > 0, self.reach, 1.0)
+        return ops.clip(w, -limit, limit)
 
     def get_config(self) -> dict[str, Any]:
         return {"limit": self.limit}
@@ -105,6 +109,11 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
     def w_clip(self) -> float:
         """The weight that the outermost level stands for."""
         return float(ops.convert_to_numpy(self.clip.value)) if self.learn_clip and self.built else self.first_clip
+
+    def reach_further(self, reach: float) -> None:
+        """Let weights under the mask go to `reach` times the outermost level's: their SRAM values make up for it."""
+        if not self.learn_clip:
+            self.kernel.constraint = ClampTo(self.first_clip, self.exact_mask, reach)
 
     def signed_levels(self) -> NDArray[np.int64]:
         """Signed level of every pair, -(L-1) to L-1, kernel's shape."""

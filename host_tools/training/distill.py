@@ -100,6 +100,8 @@ def make_student(
             mask = (masks or {}).get(layer.name)
             layer.exact_mask.assign(np.zeros(layer.kernel.shape, np.uint8) if mask is None else mask.astype(np.uint8))
             layer.exact_share = recipe.exact_share if masks else 0.0
+            if masks:
+                layer.reach_further(recipe.reach)
             layer.varied = recipe.variation != 1 or recipe.ramp > 0
     return student
 

@@ -41,7 +41,8 @@ class StudentRecipe:
     of the cells. kd: weight of the teacher's answers against the labels, at `temperature` (0: plain noise injection,
     VAT); features: weight of the distance between both networks' layers. ema, optimizer: as a teacher's. variation:
     deviation of the cells in training beside the profile's own; it rises to it over the first `ramp` of the steps.
-    exact_share: share of the draws in which the weights of the mask, if one is given, are exact. warm: share of the
+    exact_share: share of the draws in which the weights of the mask, if one is given, are exact, and
+    reach: how far those may go, in units of the outermost level's weight. warm: share of the
     cycle in which the learning rate rises; cycle: its epochs where the training is only its beginning, from which
     another one goes on.
     """
@@ -67,6 +68,7 @@ class StudentRecipe:
     exact_share: float = 1.0
     warm: float = 0.25
     cycle: int | None = None
+    reach: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ RECIPES = {
             CIFAR_STUDENT,
             {
                 "begun": StudentPlan(CIFAR_BEGUN),
-                "area": StudentPlan(replace(CIFAR_STUDENT, epochs=14, peak=0.05), "student", "student", AREA),
+                "area": StudentPlan(replace(CIFAR_STUDENT, epochs=14, peak=0.05, reach=4.0), "student", "student", AREA),
             },
             student_from="begun",
             short=CIFAR_SHORT,
@@ -191,7 +193,7 @@ RECIPES = {
             "charan-65nm",
             replace(CIFAR_TEACHER, model="resnet8-w32", epochs=80),
             replace(CIFAR_BEGUN, epochs=61, cycle=80),
-            {"area": StudentPlan(replace(CIFAR_STUDENT, epochs=8, peak=0.03), "student", "student", AREA)},
+            {"area": StudentPlan(replace(CIFAR_STUDENT, epochs=8, peak=0.03, reach=4.0), "student", "student", AREA)},
             short=CIFAR_SHORT,
         ),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from host_tools.errors import HostError
 from host_tools.record import load_model, read_record, save_model, sha256
@@ -54,7 +56,8 @@ def find(name: str) -> Shipped:
 def ship(shop: Workshop, folder: Path = SHIPPED) -> list[Path]:
     """Put a workshop's teacher and students into `folder`, trained now where they are not kept; the paths.
 
-    A student's record names the teacher as it is called there. HostError for a file over 1 MB.
+    A student's record names the teacher as it is called there. Weights of a file over 1 MB are rounded to half
+    precision. HostError where it is still over 1 MB.
     """
     folder.mkdir(parents=True, exist_ok=True)
     recipe = shop.recipe
@@ -63,15 +66,35 @@ def ship(shop: Workshop, folder: Path = SHIPPED) -> list[Path]:
     for name, source in made.items():
         target = folder / f"{recipe.name}-{name}.keras"
         record = read_record(source)
+        record["trained_on"] = {"fingerprint": shop.data.fingerprint, "labels": shop.data.labels}
         if name != "teacher":
             record["teacher"] = {"file": out[0].name, "sha256": sha256(out[0])}
         if not target.exists() or not _same(record, read_record(target)):
-            save_model(load_model(source), target, record)
+            model = load_model(source)
+            if source.stat().st_size > MOST_BYTES:
+                record["weights"] = "float16"
+                model.set_weights([_halved(w) for w in model.get_weights()])
+            save_model(model, target, record)
+            deflate(target)
         if target.stat().st_size > MOST_BYTES:
             raise HostError(f"{target}: {target.stat().st_size:,} bytes, the package carries at most {MOST_BYTES:,}")
         out.append(target)
     return out
 
 
+def _halved(w: NDArray[Any]) -> NDArray[Any]:
+    """Floats rounded to half precision, in their own type; others as they are."""
+    return w.astype(np.float16).astype(w.dtype) if w.dtype == np.float32 else w
+
+
+def deflate(path: Path) -> None:
+    """Compress the members of a .keras file, which Keras stores as they are and reads either way."""
+    with zipfile.ZipFile(path) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+        for name, data in members.items():
+            target.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)
+
+
 def _same(record: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(record.get(key) == other.get(key) for key in ("key", "teacher"))
+    return all(record.get(key) == other.get(key) for key in ("key", "teacher", "trained_on"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ pytest.importorskip("sklearn", reason="digits come with scikit-learn")
 
 from host_tools.cli import main
 from host_tools.data import load
+from host_tools.errors import HostError
 from host_tools.record import load_model, read_record, sha256, teacher_of
-from host_tools.training import recipes
+from host_tools.training import recipes, workshop
+from host_tools.training import shipped as shipped_module
 from host_tools.training.loop import accuracy
 from host_tools.training.shipped import ship, shipped
 from host_tools.training.workshop import Workshop
@@ -79,3 +82,30 @@ def test_shipping_renames_the_teacher_and_is_done_once(tmp_path: Path) -> None:
     assert record["teacher"] == {"file": "corners-teacher.keras", "sha256": before[0]}
     assert record["key"] in shop.student("aware").name
     assert [sha256(path) for path in ship(shop, tmp_path / "zoo")] == before
+
+
+def test_a_shipped_network_is_taken_for_a_copy_of_its_data_with_other_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = data(60)
+    shop = Workshop(RECIPE, made, 0, tmp_path / "cache", tell=lambda line: None)
+    ship(shop, tmp_path / "zoo")
+    monkeypatch.setattr(workshop, "SHIPPED", tmp_path / "zoo")
+    pixels = made.x_train.copy()
+    pixels[0] ^= 1
+    other = replace(shop, data=replace(made, x_train=pixels))
+    assert [path.parent.name for path in (other.teacher(), other.student(), other.student("aware"))] == ["zoo"] * 3
+    labels = np.roll(made.y_train, 1)
+    assert replace(shop, data=replace(made, y_train=labels)).teacher().parent.name == "cache"
+
+
+def test_a_large_network_is_shipped_in_half_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Workshop(RECIPE, data(60), 0, tmp_path / "cache", tell=lambda line: None)
+    monkeypatch.setattr(shipped_module, "MOST_BYTES", shop.teacher().stat().st_size - 1)
+    path = ship(shop, tmp_path / "zoo")[0]
+    assert path.stat().st_size < shop.teacher().stat().st_size and read_record(path)["weights"] == "float16"
+    for kept, whole in zip(load_model(path).get_weights(), load_model(shop.teacher()).get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, whole.astype(np.float16).astype(np.float32))
+    monkeypatch.setattr(shipped_module, "MOST_BYTES", 1000)
+    with pytest.raises(HostError, match="the package carries at most 1,000"):
+        ship(shop, tmp_path / "small")

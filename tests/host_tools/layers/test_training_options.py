@@ -120,3 +120,19 @@ def test_a_draw_for_every_sample_is_a_chip_for_every_sample() -> None:
     x = np.repeat(RNG.uniform(0, 1, (1, 4, 4, 1)), 5, axis=0).astype(np.float32)
     y = layer(x, training=True).numpy().reshape(5, -1)
     assert min(np.abs(y[i] - y[j]).max() for i in range(5) for j in range(i)) > 1e-3
+
+
+def test_weights_under_the_mask_reach_further_than_a_cell_and_the_others_do_not() -> None:
+    layer = RRAMDense(3, charan(), 0.5, exact_share=1.0)
+    model = keras.Sequential([keras.layers.Input((4,)), layer])
+    mask = np.eye(4, 3)
+    layer.exact_mask.assign(mask)
+    layer.reach_further(3.0)
+    layer.gain.trainable = layer.bias.trainable = False
+    layer.kernel.assign(np.full((4, 3), 0.4))
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    for _ in range(200):
+        model.train_on_batch(np.ones((8, 4), np.float32), np.full((8, 3), 99.0, np.float32))
+    np.testing.assert_allclose(layer.kernel.numpy(), np.where(mask, 1.5, 0.5), rtol=1e-5)
+    np.testing.assert_allclose(layer.clean_kernel(), np.where(mask, 1.5, 0.5), rtol=1e-5)
+    assert np.all(np.abs(layer.signed_levels()) == 9)
