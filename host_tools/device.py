@@ -12,6 +12,7 @@ import click
 from host_tools.errors import HostError
 
 DEVICES = ("cpu", "gpu")
+INSTALL = "pip install 'jax[cuda12]'"
 
 
 def device_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +38,7 @@ def use_gpu() -> None:
     try:
         import jax
     except ImportError:
-        raise HostError("--device gpu: JAX is not installed, expected it with CUDA: pip install 'jax[cuda12]'") from None
+        raise HostError(f"--device gpu: JAX is not installed, expected it with CUDA: {INSTALL}") from None
     try:
         found = jax.default_backend()
     except RuntimeError as error:

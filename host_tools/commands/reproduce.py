@@ -8,6 +8,7 @@ import click
 
 from host_tools import console
 from host_tools.device import device_option
+from host_tools.errors import HostError
 
 PAPERS = ("charan", "weinstock", "lv", "glukhov")
 
@@ -15,6 +16,7 @@ PAPERS = ("charan", "weinstock", "lv", "glukhov")
 @click.command(name="reproduce", context_settings={"max_content_width": 110})
 @click.argument("papers", metavar="[charan|weinstock|lv|glukhov|all]...", nargs=-1)
 @click.option("--quick", is_flag=True, help="Minutes instead of hours: embedded data, few chips.")
+@click.option("--data", "only", type=click.Choice(["mnist", "cifar10"]), help="Only the rows on this data set [both].")
 @click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder with a folder a data set: mnist, cifar10.")
 @click.option("--markdown", metavar="FILE.md", type=click.Path(path_type=Path), callback=console.writable,
               help="Write the table as a page.")  # fmt: skip
@@ -26,9 +28,9 @@ PAPERS = ("charan", "weinstock", "lv", "glukhov")
               help="Papers measured before (its --json); not measured again.")  # fmt: skip
 @device_option
 @console.common_options
-def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown: Path | None, figures: Path | None,
-            cache: Path | None, workers: int | None, retrain: bool, known: tuple[Path, ...], seed: int,
-            json_file: str | None) -> None:  # fmt: skip
+def command(papers: tuple[str, ...], quick: bool, only: str | None, data_dir: str | None, markdown: Path | None,
+            figures: Path | None, cache: Path | None, workers: int | None, retrain: bool, known: tuple[Path, ...],
+            seed: int, json_file: str | None) -> None:  # fmt: skip
     """Measure each paper's claims, beside the paper's numbers: value, spread, setting, verdict.
 
     \b
@@ -37,22 +39,18 @@ def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown
     import tempfile
     from importlib import import_module
 
-    from host_tools.errors import HostError
     from host_tools.reproduce.claim import Claim, Setting
     from host_tools.reproduce.measured_before import claims_from
     from host_tools.reproduce.report import markdown_page, print_claims
     from host_tools.study.prepare import default_cache
 
-    chosen = PAPERS if not papers or "all" in papers else papers
-    unknown = [name for name in chosen if name not in PAPERS]
-    if unknown:
-        raise HostError(f"reproduce: {unknown[0]!r} is unknown, expected one of {', '.join(PAPERS)}, all")
+    chosen = _chosen(papers, quick, only)
     before = claims_from(known, quick, seed)
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         setting = Setting(quick, seed, figures or Path(scratch), cache or default_cache(), data_dir, workers,
-                          retrain, console.say)  # fmt: skip
+                          retrain, console.say, only)  # fmt: skip
         found: list[Claim] = []
         for name in chosen:
             module = import_module(f"host_tools.reproduce.{name}")
@@ -62,3 +60,16 @@ def command(papers: tuple[str, ...], quick: bool, data_dir: str | None, markdown
         markdown.write_text(markdown_page(found, quick), encoding="utf-8")
         console.say(f"page: {markdown}")
     console.emit_json({"quick": quick, "seed": seed, "claims": [claim.as_json() for claim in found]}, json_file)
+
+
+def _chosen(papers: tuple[str, ...], quick: bool, only: str | None) -> tuple[str, ...]:
+    """The papers to measure; HostError for an unknown one, or for options that leave none."""
+    chosen = PAPERS if not papers or "all" in papers else papers
+    unknown = [name for name in chosen if name not in PAPERS]
+    if unknown:
+        raise HostError(f"reproduce: {unknown[0]!r} is unknown, expected one of {', '.join(PAPERS)}, all")
+    if only == "cifar10" and chosen != ("charan",):
+        raise HostError("--data cifar10: only rows of charan are on it: rram reproduce charan --data cifar10")
+    if only is not None and quick:
+        raise HostError(f"--data {only}: --quick measures the data set digits, expected one of the two options")
+    return chosen

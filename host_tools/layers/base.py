@@ -110,10 +110,17 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         """The weight that the outermost level stands for."""
         return float(ops.convert_to_numpy(self.clip.value)) if self.learn_clip and self.built else self.first_clip
 
-    def reach_further(self, reach: float) -> None:
-        """Let weights under the mask go to `reach` times the outermost level's: their SRAM values make up for it."""
-        if not self.learn_clip:
-            self.kernel.constraint = ClampTo(self.first_clip, self.exact_mask, reach)
+    def reach_further(self, reach: float, wanted: NDArray[np.float32] | None = None) -> None:
+        """Let weights under the mask go to `reach` times the outermost level's: their SRAM values make up for it. They
+        begin at `wanted` (kernel's shape, column gain included) where it is given."""
+        if self.learn_clip:
+            return
+        self.kernel.constraint = ClampTo(self.first_clip, self.exact_mask, reach)
+        if wanted is not None:
+            gain = ops.convert_to_numpy(self.gain.value).reshape(wanted.shape[-self.columns_axes :])
+            masked, kernel = (ops.convert_to_numpy(v.value) for v in (self.exact_mask, self.kernel))
+            began = np.where(masked > 0, wanted / gain, kernel).astype(np.float32)
+            self.kernel.assign(self.kernel.constraint(began))
 
     def signed_levels(self) -> NDArray[np.int64]:
         """Signed level of every pair, -(L-1) to L-1, kernel's shape."""

@@ -58,13 +58,23 @@ def claims(setting: Setting) -> list[Claim]:
     if setting.quick:
         lab = Lab(recipes.get("digits"), load("digits"), setting, chips=5)
         return [*ladder(lab, Goals(plain=None)), *sampling(lab), *shifts(lab, ("veil", "inverted"), {})]
-    folder = _folder(setting, "cifar10")
-    photos = load("cifar10", folder)
-    cifar, wide = (Lab(recipes.get(name), photos, setting, chips=50)
-                   for name in ("cifar10-resnet8", "cifar10-resnet8-w32"))  # fmt: skip
-    mnist = Lab(recipes.get("mnist-lenet5"), load("mnist", _folder(setting, "mnist")), setting, chips=50)
-    return [*ladder(mnist, MNIST), *sampling(mnist), *shifts(mnist, SEVEN, SHIFTED), *drift(mnist), *array(mnist),
-            *photographs(cifar), *with_room(wide)]
+    return [claim for name, rows in (("mnist", _grey), ("cifar10", _colour)) if setting.only in (None, name)
+            for claim in rows(setting)]  # fmt: skip
+
+
+def _grey(setting: Setting) -> list[Claim]:
+    from host_tools.data import load
+
+    lab = Lab(recipes.get("mnist-lenet5"), load("mnist", _folder(setting, "mnist")), setting, chips=50)
+    return [*ladder(lab, MNIST), *sampling(lab), *shifts(lab, SEVEN, SHIFTED), *drift(lab), *array(lab)]
+
+
+def _colour(setting: Setting) -> list[Claim]:
+    from host_tools.data import load
+
+    data = load("cifar10", _folder(setting, "cifar10"))
+    labs = [Lab(recipes.get(name), data, setting, chips=50) for name in ("cifar10-resnet8", "cifar10-resnet8-w32")]
+    return [*photographs(labs[0]), *with_room(labs[1])]
 
 
 def _folder(setting: Setting, name: str) -> str | None:

@@ -37,7 +37,7 @@ class Claim:
 @dataclass(frozen=True)
 class Setting:
     """How much work: quick (minutes, small data and few chips) or the whole; where figures, data and trained networks
-    are; retrain: take none that comes with the package."""
+    are; retrain: take none that comes with the package; only: the data set whose rows are wanted (None: every one)."""
 
     quick: bool
     seed: int
@@ -47,3 +47,4 @@ class Setting:
     workers: int | None = None
     retrain: bool = False
     tell: Callable[[str], None] = print
+    only: str | None = None

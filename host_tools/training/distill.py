@@ -92,6 +92,8 @@ def make_student(
         clip=recipe.clip, learn_clip=recipe.learn_clip, draws=draws, scale=recipe.scale, quantizer=recipe.quantizer,
         gradient=recipe.gradient, seed=seed,
     )  # fmt: skip
+    from host_tools.backend import keras
+
     student = convert(teacher, profile, options=options)
     if start is not None:
         student.set_weights(start.get_weights())
@@ -100,8 +102,9 @@ def make_student(
             mask = (masks or {}).get(layer.name)
             layer.exact_mask.assign(np.zeros(layer.kernel.shape, np.uint8) if mask is None else mask.astype(np.uint8))
             layer.exact_share = recipe.exact_share if masks else 0.0
-            if masks:
-                layer.reach_further(recipe.reach)
+            if mask is not None and recipe.reach != 1:
+                kernel = teacher.get_layer(layer.name).kernel.value
+                layer.reach_further(recipe.reach, keras.ops.convert_to_numpy(kernel) if start is None else None)
             layer.varied = recipe.variation != 1 or recipe.ramp > 0
     return student
 

@@ -129,13 +129,12 @@ SRAM = MaskChoice(sram_percent=2.34)
 AREA = MaskChoice(area_percent=7.86, value_bits=8)  # the paper's 7.86 %, as the macro model counts it
 
 
-def masked(usable: StudentRecipe, aware: StudentRecipe, start: str = "teacher") -> dict[str, StudentPlan]:
-    """Students that know the mask which "student" chooses: one usable at once, two that need calibration; what those
-    two start from."""
+def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan]:
+    """Students that know the mask which "student" chooses: one usable at once, two that need calibration."""
     return {
         "usable": StudentPlan(usable, start="student", mask_from="student", mask=SRAM),
-        "aware": StudentPlan(aware, start=start, mask_from="student", mask=SRAM),
-        "area": StudentPlan(aware, start=start, mask_from="student", mask=AREA),
+        "aware": StudentPlan(aware, mask_from="student", mask=SRAM),
+        "area": StudentPlan(aware, mask_from="student", mask=AREA),
     }
 
 
@@ -146,6 +145,7 @@ CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=100, peak=0.2, optimizer="sgd", 
 CIFAR_STUDENT = StudentRecipe(
     epochs=12, peak=0.075, warm=0.0, optimizer="sgd", clip=0.8, scale="per-channel", group=32, augment=CropFlip()
 )
+CIFAR_AREA = replace(CIFAR_STUDENT, epochs=14, peak=0.05, reach=4.0)
 CIFAR_SHORT = replace(CIFAR_STUDENT, epochs=30, peak=0.1, warm=0.25)
 # The first half of a long cycle; what is called the student comes down from there in a few epochs.
 CIFAR_BEGUN = replace(CIFAR_STUDENT, epochs=80, cycle=160, peak=0.1, warm=0.25, ema=None)
@@ -161,7 +161,7 @@ RECIPES = {
             TeacherRecipe("lenet5", epochs=60, ema=0.9995),
             MNIST,
             {
-                **masked(replace(MNIST, epochs=40, exact_share=0.6), replace(MNIST, epochs=120), start="student"),
+                **masked(replace(MNIST, epochs=40, exact_share=0.6), replace(MNIST, epochs=40, reach=4.0)),
                 "techB": StudentPlan(replace(MNIST, epochs=40), profile="techB", levels_uS=TEN_OF_B),
             },
             short=MNIST_SHORT,
@@ -182,7 +182,7 @@ RECIPES = {
             CIFAR_STUDENT,
             {
                 "begun": StudentPlan(CIFAR_BEGUN),
-                "area": StudentPlan(replace(CIFAR_STUDENT, epochs=14, peak=0.05, reach=4.0), "student", "student", AREA),
+                "area": StudentPlan(CIFAR_AREA, "student", "student", AREA),
             },
             student_from="begun",
             short=CIFAR_SHORT,
@@ -193,7 +193,7 @@ RECIPES = {
             "charan-65nm",
             replace(CIFAR_TEACHER, model="resnet8-w32", epochs=80),
             replace(CIFAR_BEGUN, epochs=61, cycle=80),
-            {"area": StudentPlan(replace(CIFAR_STUDENT, epochs=8, peak=0.03, reach=4.0), "student", "student", AREA)},
+            {"area": StudentPlan(replace(CIFAR_AREA, epochs=8, peak=0.03), "student", "student", AREA)},
             short=CIFAR_SHORT,
         ),
     )

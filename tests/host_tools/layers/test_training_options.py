@@ -127,7 +127,10 @@ def test_weights_under_the_mask_reach_further_than_a_cell_and_the_others_do_not(
     model = keras.Sequential([keras.layers.Input((4,)), layer])
     mask = np.eye(4, 3)
     layer.exact_mask.assign(mask)
-    layer.reach_further(3.0)
+    layer.gain.assign([1.0, 2.0, 1.0])
+    layer.reach_further(3.0, np.full((4, 3), 2.4))
+    np.testing.assert_allclose(layer.kernel.numpy()[mask > 0], [1.5, 1.2, 1.5], rtol=1e-6)
+    assert np.all(np.abs(layer.kernel.numpy()[mask == 0]) <= 0.5)
     layer.gain.trainable = layer.bias.trainable = False
     layer.kernel.assign(np.full((4, 3), 0.4))
     model.compile(keras.optimizers.SGD(0.05), "mse")

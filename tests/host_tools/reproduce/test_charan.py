@@ -86,6 +86,8 @@ def test_the_page_has_every_claim_and_its_setting() -> None:
 def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for arguments, told in (
         (["reproduce", "charlie"], "'charlie' is unknown, expected one of charan, weinstock, lv, glukhov, all"),
+        (["reproduce", "lv", "charan", "--data", "cifar10"], "--data cifar10: only rows of charan are on it"),
+        (["reproduce", "charan", "--quick", "--data", "mnist"], "--data mnist: --quick measures the data set digits"),
         (["reproduce", "charan", "--markdown", str(tmp_path / "no" / "page.md")], "no"),
     ):
         with pytest.raises(SystemExit) as stop:
