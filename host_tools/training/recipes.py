@@ -138,14 +138,13 @@ def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan
     }
 
 
-MNIST_SHORT = StudentRecipe(epochs=30)
-MNIST = StudentRecipe(epochs=200, clip=0.55, scale="per-channel")
+MNIST_LONG = StudentRecipe(epochs=200, clip=0.55, scale="per-channel")
 DIGITS = StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5))
 CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=100, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
 CIFAR_STUDENT = StudentRecipe(
     epochs=12, peak=0.075, warm=0.0, optimizer="sgd", clip=0.8, scale="per-channel", group=32, augment=CropFlip()
 )
-CIFAR_AREA = replace(CIFAR_STUDENT, epochs=14, peak=0.05, reach=4.0)
+CIFAR_AREA = replace(CIFAR_STUDENT, epochs=14, peak=0.05)
 CIFAR_SHORT = replace(CIFAR_STUDENT, epochs=30, peak=0.1, warm=0.25)
 # The first half of a long cycle; what is called the student comes down from there in a few epochs.
 CIFAR_BEGUN = replace(CIFAR_STUDENT, epochs=80, cycle=160, peak=0.1, warm=0.25, ema=None)
@@ -158,13 +157,23 @@ RECIPES = {
             "mnist-lenet5",
             "mnist",
             "charan-65nm",
-            TeacherRecipe("lenet5", epochs=60, ema=0.9995),
-            MNIST,
+            TeacherRecipe("lenet5", epochs=40, ema=0.9995),
+            StudentRecipe(epochs=30),
             {
-                **masked(replace(MNIST, epochs=40, exact_share=0.6), replace(MNIST, epochs=40, reach=4.0)),
-                "techB": StudentPlan(replace(MNIST, epochs=40), profile="techB", levels_uS=TEN_OF_B),
+                **masked(StudentRecipe(epochs=12, exact_share=0.6), StudentRecipe()),
+                "techB": StudentPlan(StudentRecipe(), profile="techB", levels_uS=TEN_OF_B),
             },
-            short=MNIST_SHORT,
+        ),
+        Recipe(
+            "mnist-lenet5-long",
+            "mnist",
+            "charan-65nm",
+            TeacherRecipe("lenet5", epochs=60, ema=0.9995),
+            MNIST_LONG,
+            {
+                **masked(replace(MNIST_LONG, epochs=25, exact_share=0.6), replace(MNIST_LONG, epochs=40, reach=4.0)),
+                "techB": StudentPlan(replace(MNIST_LONG, epochs=30), profile="techB", levels_uS=TEN_OF_B),
+            },
         ),
         Recipe(
             "digits",
@@ -193,7 +202,7 @@ RECIPES = {
             "charan-65nm",
             replace(CIFAR_TEACHER, model="resnet8-w32", epochs=80),
             replace(CIFAR_BEGUN, epochs=61, cycle=80),
-            {"area": StudentPlan(replace(CIFAR_AREA, epochs=8, peak=0.03), "student", "student", AREA)},
+            {"area": StudentPlan(replace(CIFAR_AREA, epochs=8, peak=0.03, reach=4.0), "student", "student", AREA)},
             short=CIFAR_SHORT,
         ),
     )
