@@ -19,7 +19,7 @@ def device_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --device to a command that trains. It takes effect as it is parsed, before Keras is loaded."""
     return click.option(
         "--device", type=click.Choice(DEVICES), default="cpu", callback=_use, expose_value=False, is_eager=True,
-        help="Train on the processor, or on a GPU (JAX with CUDA) [cpu].",
+        help="Where to train; gpu: JAX with CUDA [cpu].",
     )(function)  # fmt: skip
 
 

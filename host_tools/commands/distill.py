@@ -25,7 +25,7 @@ KERAS_FILE = click.Path(path_type=Path)
 @data_options
 @click.option("--teacher", required=True, metavar="FILE.keras", type=KERAS_FILE, help="The ideal network.")
 @click.option(
-    "--profile", required=True, metavar="NAME|FILE", help="A preset (rram profile list) or a JSON file."
+    "--profile", required=True, metavar="NAME|FILE", help="A preset or a JSON file."
 )
 @click.option("-o", "--output", required=True, metavar="FILE.keras", type=KERAS_FILE, help="File to write.")
 @click.option("--epochs", metavar="N", type=click.IntRange(1), help="Epochs [default: the data set's recipe].")
