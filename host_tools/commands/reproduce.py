@@ -57,7 +57,8 @@ def command(papers: tuple[str, ...], quick: bool, only: str | None, data_dir: st
             found += [claim for claim in before if claim.paper in module.PAPERS] or module.claims(setting)
     print_claims(found)
     if markdown is not None:
-        markdown.write_text(markdown_page(found, quick), encoding="utf-8")
+        named = ("all",) if chosen == PAPERS else chosen
+        markdown.write_text(markdown_page(found, quick, named, only), encoding="utf-8")
         console.say(f"page: {markdown}")
     console.emit_json({"quick": quick, "seed": seed, "claims": [claim.as_json() for claim in found]}, json_file)
 

@@ -28,9 +28,11 @@ def print_claims(claims: Sequence[Claim]) -> None:
         console.table(paper, list(HEADERS), [cells(claim) for claim in group])
 
 
-def markdown_page(claims: Sequence[Claim], quick: bool) -> str:
-    """The page: a table a paper, and under it each row's setting."""
-    command = "rram reproduce all" + (" --quick" if quick else "")
+def markdown_page(
+    claims: Sequence[Claim], quick: bool, papers: Sequence[str] = ("all",), only: str | None = None
+) -> str:
+    """The page: which command wrote it, a table a paper, and under it each row's setting."""
+    command = f"rram reproduce {' '.join(papers)}" + (" --quick" if quick else "") + (f" --data {only}" if only else "")
     lines = ["# What the papers claim, and what was measured here", "",
              f"Written by `{command} --markdown FILE`. An empty goal or verdict: the figure is only reported. sd and "
              "lowest are over chips.", ""]  # fmt: skip

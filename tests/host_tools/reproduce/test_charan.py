@@ -81,6 +81,8 @@ def test_the_page_has_every_claim_and_its_setting() -> None:
     assert "| 1 | one | 31.76 | 40.00 % | 2.50 | 33.00 | 35.00 | met |" in page
     assert "| 2 | two |  | 1.25 points |  |  |  |  |" in page and "| not met |" in page
     assert "- 1, 2: 20 chips" in page and page.count("## ") == 2 and "reproduce all --quick" in page
+    named = markdown_page(claims, False, ("charan", "lv"), "mnist")
+    assert "`rram reproduce charan lv --data mnist --markdown" in named
 
 
 def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_papers_measured_before_are_not_measured_again(capsys: pytest.CaptureFix
         main([*common, "--quick", "--markdown", str(page), "--json", str(out)])
     assert done.value.code == 0
     assert json.loads(out.read_text()) == json.loads(kept.read_text())
-    assert page.read_text() == markdown_page(claims, True)
+    assert page.read_text() == markdown_page(claims, True, ("charan", "lv"))
     bad = tmp_path / "bad.json"
     bad.write_text('{"claims": 3}')
     for more, told in ((["--seed", "1", "--quick"], "measured --quick, seed 0, expected --quick, seed 1"),
