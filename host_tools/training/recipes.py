@@ -41,10 +41,9 @@ class StudentRecipe:
     of the cells. kd: weight of the teacher's answers against the labels, at `temperature` (0: plain noise injection,
     VAT); features: weight of the distance between both networks' layers. ema, optimizer: as a teacher's. variation:
     deviation of the cells in training beside the profile's own; it rises to it over the first `ramp` of the steps.
-    exact_share: share of the draws in which the weights of the mask, if one is given, are exact, and
-    reach: how far those may go, in units of the outermost level's weight. warm: share of the
-    cycle in which the learning rate rises; cycle: its epochs where the training is only its beginning, from which
-    another one goes on.
+    exact_share: share of the draws in which the weights of the mask, if one is given, are exact, and reach:
+    how far those may go, in units of the outermost level's weight. warm: share of the cycle in which the learning rate
+    rises; cycle: its epochs where the training is only its beginning, from which another one goes on.
     """
 
     epochs: int = 24

@@ -14,7 +14,7 @@ import numpy as np
 
 from host_tools.data import Dataset
 from host_tools.training.augment import Augment
-from host_tools.training.steps import EMA_EVERY, Average, Rows
+from host_tools.training.steps import Average, Rows
 
 State = tuple[list[Any], ...]  # values of variables: trainable, others, the optimiser's
 
@@ -72,6 +72,5 @@ class ScannedEpochs:
 
     def _averaged(self, number: Any, average: list[Any], values: list[Any]) -> list[Any]:
         begins = number == self.when.first
-        due = (number >= self.when.first) & (number % EMA_EVERY == 0)
-        keep = jnp.where(due, jnp.where(begins, 0.0, self.when.keep), 1.0)
+        keep = jnp.where(self.when.due(number), jnp.where(begins, 0.0, self.when.keep), 1.0)
         return [keep * a + (1 - keep) * v for a, v in zip(average, values, strict=True)]

@@ -35,9 +35,9 @@ class Average:
         """What stays of the average at an update."""
         return float(self.decay or 0.0) ** EMA_EVERY
 
-    def due(self, step: int) -> bool:
-        """Whether the weights after `step` are taken up."""
-        return self.decay is not None and step >= self.first and step % EMA_EVERY == 0
+    def due(self, step: Any) -> Any:
+        """Whether an average takes up the weights after `step`, a number or one within a compiled training."""
+        return (step >= self.first) & (step % EMA_EVERY == 0)
 
 
 class Stepper(Protocol):
@@ -62,7 +62,7 @@ class StepByStep:
         for step, chosen in enumerate(rows, start=done + 1):
             x = augmented(self.augment, rng, scaled(self.data.x_train[chosen]))
             loss = float(self.model.train_on_batch(x, self.data.y_train[chosen]))
-            if self.when.due(step) and np.isfinite(loss):
+            if self.when.decay is not None and self.when.due(step) and np.isfinite(loss):
                 self._take_up()
             yield loss
 
