@@ -25,7 +25,7 @@ from firmware_py.errors import RramError
 from firmware_py.graph import digital
 from firmware_py.integer import refuse_integer
 from firmware_py.low_rank import fit_low_rank
-from firmware_py.numpy_engine import LayerTrace, correct, dac, ideal_activations, mask_matrix
+from firmware_py.numpy_engine import dac, ideal_activations, mask_matrix
 from firmware_py.walk import run
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ KINDS = ("full", "gains", "moments")
 PRIOR_GAIN = 0.3  # relative spread expected of a column's gain
 PRIOR_OFFSET = 0.3  # spread expected of an offset, in standard deviations of y*
 ROWS_PER_IMAGE = 5.0  # positions of one image are correlated: together they count as at most this many rows
+BLOCK = 2048  # rows multiplied together: they stay in a core's cache
 KEPT_SHARE = 0.01  # share of the whole variance assumed to remain even where every cell is in the mask
 
 
@@ -76,53 +77,81 @@ def calibrate(
         if node.layer < 0:
             return digital(a, node)
         layer, correction = bundle.layers[node.layer], layers[node.layer]
-        trace = LayerTrace(dac(layer, bundle.macro.dac_bits, a), engine.raw(node.layer, a, read))
-        y_star = targets[node.layer].reshape(trace.s.shape)
-        before = _error(correct(layer, correction, trace), y_star)
-        _fit_layer(bundle, layer, correction, trace, y_star, kind)
-        y = correct(layer, correction, trace)
-        reports.append(LayerReport(layer.name, before, _error(y, y_star)))
-        return y.reshape(len(x), *node.out_shape)
+        codes = dac(layer, bundle.macro.dac_bits, a)
+        n, p, k = codes.shape
+        s = engine.raw(node.layer, a, read).reshape(n * p, -1)
+        rows = Rows(s.astype(np.float64) * float(layer.unit), codes.reshape(n * p, k) * float(layer.dac_lsb),
+                    targets[node.layer].reshape(n * p, -1), min(1.0, ROWS_PER_IMAGE / p))  # fmt: skip
+        before = _error(rows.corrected(layer, correction), rows.y)
+        _fit_layer(bundle, layer, correction, rows, kind)
+        y = rows.corrected(layer, correction)
+        reports.append(LayerReport(layer.name, before, _error(y, rows.y)))
+        return y.reshape(len(x), *node.out_shape).astype(np.float32)
 
     run(bundle.nodes, x, compute)
     return CalibrationReport(len(x), tuple(reports))
 
 
-def _error(y: F32, y_star: F32) -> float:
+@dataclass(frozen=True)
+class Rows:
+    """What one layer is fitted to, a row for each vector and position: its own outputs u [rows, N] in weight units, its
+    inputs x [rows, K], the ideal's outputs y [rows, N], and the weight of a row."""
+
+    u: F64
+    x: F64
+    y: F32
+    weight: float
+
+    def gram(self, known: F32 | None) -> F64:
+        """Products of all pairs of columns of [1, x, u, y - x `known`], summed over rows: [1 + K + 2 N] squared."""
+        width = 1 + self.x.shape[1] + 2 * self.u.shape[1]
+        total = np.zeros((width, width))
+        for start in range(0, len(self.u), BLOCK):
+            part = slice(start, start + BLOCK)
+            y = self.y[part] if known is None else self.y[part] - self.x[part] @ known
+            one = np.ones((len(y), 1))
+            both = np.concatenate([one, self.x[part], self.u[part], y], axis=1)
+            total += both.T @ both
+        return total
+
+    def corrected(self, layer: AnalogLayer, correction: LayerCorrection) -> F64:
+        """Outputs [rows, N] behind the correction, up to float32's rounding as the engines have them."""
+        y: F64 = self.u * correction.gain + correction.offset
+        if layer.mask_rows.size:
+            y += self.x @ mask_matrix(layer, correction.value)
+        return y + (self.x @ correction.a) @ correction.b if layer.sram.rank else y
+
+
+def _error(y: F64, y_star: F32) -> float:
     return float(np.sqrt(np.mean((y - y_star) ** 2)) / max(float(y_star.std()), 1e-12))
 
 
-def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace, y_star: F32,
-               kind: str) -> None:  # fmt: skip
+def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, rows: Rows, kind: str) -> None:
     """Solve all columns of one layer and write the correction in place, as the SRAM can hold it."""
-    n, p, k = trace.codes.shape
-    u = (trace.s.astype(np.float64) * float(layer.unit)).reshape(n * p, -1)
-    x = trace.codes.reshape(n * p, k) * float(layer.dac_lsb)
-    y = y_star.reshape(n * p, -1).astype(np.float64)
-    weight = min(1.0, ROWS_PER_IMAGE / p)
     for array, first in ((correction.value, layer.mask_value), (correction.a, 0), (correction.b, 0)):
         array[...] = first
     if kind == "moments":
-        correction.gain[...], correction.offset[...] = _moments(layer, u, y - x @ mask_matrix(layer), weight)
+        wanted = rows.y - rows.x @ mask_matrix(layer)
+        correction.gain[...], correction.offset[...] = _moments(layer, rows.u, wanted, rows.weight)
     else:
-        _least_squares(bundle, layer, correction, (u, x, y), weight, sparse=kind == "full")
+        _least_squares(bundle, layer, correction, rows, sparse=kind == "full")
     if kind == "full" and layer.sram.rank:
-        left = y - u * correction.gain - correction.offset - x @ mask_matrix(layer, correction.value)
-        fit_low_rank(layer, correction, x, left, weight, _unmasked_variance(bundle, layer))
+        left = rows.y - rows.u * correction.gain - correction.offset - rows.x @ mask_matrix(layer, correction.value)
+        fit_low_rank(layer, correction, rows.x, left, rows.weight, _unmasked_variance(bundle, layer))
     correction.settle(layer)
 
 
-def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, rows: tuple[F64, F64, F64],
-                   weight: float, sparse: bool) -> None:  # fmt: skip
-    """Gain, offset and, if `sparse`, mask values of all columns; rows: u [rows, N], x [rows, K], y* [rows, N]."""
-    u, x, y = rows
-    if not sparse and layer.mask_rows.size:
-        y = y - x @ mask_matrix(layer)
+def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, rows: Rows, sparse: bool) -> None:
+    """Gain, offset and, if `sparse`, mask values of all columns."""
+    k, n = layer.k, layer.n
+    gram = rows.gram(None if sparse else mask_matrix(layer))  # of ones, inputs, own outputs, the ideal's
+    z, u, y = slice(0, k + 1), slice(k + 1, k + 1 + n), slice(k + 1 + n, None)
+    squares = gram.diagonal()
     variance = pair_variance(bundle, layer)
-    power = variance * np.mean(x * x, axis=0)[:, None]  # output variance that each cell causes, for a gain of 1
-    z = np.concatenate([np.ones((len(x), 1)), x], axis=1)  # all that the columns have in common, multiplied once
-    zz, zu, zy = weight * (z.T @ z), weight * (z.T @ u), weight * (z.T @ y)
-    uu, uy, var_y = weight * (u * u).sum(axis=0), weight * (u * y).sum(axis=0), y.var(axis=0)
+    power = variance * squares[1 : k + 1, None] / gram[0, 0]  # output variance of each cell, for a gain of 1
+    var_y = squares[y] / gram[0, 0] - (gram[0, y] / gram[0, 0]) ** 2
+    zz, zu, zy = (rows.weight * gram[z, part] for part in (z, u, y))
+    uu, uy = rows.weight * squares[u], rows.weight * gram[u, y].diagonal()
     for j in range(layer.n):
         entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1] if sparse else layer.mask_indptr[j])
         at = layer.mask_rows[entries]

@@ -36,13 +36,14 @@ class ReorderSetting:
 @dataclass(frozen=True)
 class Reordered:
     """One noise: what each order ("trained", "random", "reordered") gives on the same chips, and the relative cut of
-    the error in per cent with its 95 % interval. open: mean rows open in a conversion; full: share of conversions with
-    every row open."""
+    the error in per cent with its 95 % interval; added_cut: of the part that noise adds. open: mean rows open in a
+    conversion; full: share of conversions with every row open."""
 
     current: float
     outcome: dict[str, Outcome]
     cut: tuple[float, float, float]
     random_cut: tuple[float, float, float]
+    added_cut: tuple[float, float, float]
     open_trained: float
     full_trained: float
     full_reordered: float
@@ -54,7 +55,8 @@ class Reordered:
             out[name] = {"rms": outcome.rms.mean(), "rms_std": outcome.rms.std(ddof=1),
                          "accuracy_percent": outcome.accuracy.mean(), "accuracy_std": outcome.accuracy.std(ddof=1),
                          "accuracy_min": outcome.accuracy.min()}  # fmt: skip
-        out |= {"cut_percent": self.cut, "cut_against_random_percent": self.random_cut, "rows_open": self.open_trained,
+        out |= {"cut_percent": self.cut, "cut_against_random_percent": self.random_cut,
+                "cut_of_added_percent": self.added_cut, "rows_open": self.open_trained,
                 "all_open_trained": self.full_trained, "all_open_reordered": self.full_reordered}  # fmt: skip
         return out
 
@@ -91,7 +93,9 @@ def study(
         for name, order in orders.items():
             found[name] = measure(chips, codes, labels, order, seeds)
             advance(setting.chips / len(orders), f"noise {current:g}, {name}")
-        cuts = [cut(found[name].rms, found["reordered"].rms, setting.seed) for name in ("trained", "random")]
-        results.append(Reordered(current, found, cuts[0], cuts[1], float(mean), float(full["trained"]),
+        trained, random, ordered = (found[name] for name in ("trained", "random", "reordered"))
+        by_rms, by_chance = (cut(one.rms, ordered.rms, setting.seed) for one in (trained, random))
+        added = cut(trained.added, ordered.added, setting.seed)
+        results.append(Reordered(current, found, by_rms, by_chance, added, float(mean), float(full["trained"]),
                                  float(full["reordered"])))  # fmt: skip
     return results

@@ -23,6 +23,7 @@ from host_tools.layers.cells import PAIRS, pair_table
 from host_tools.layers.quantisers import quantiser
 
 ops = keras.ops
+FIT_FLOOR = 1e-3  # variance of a column, in units of the layer's mean, below which a fitted gain stays at 1
 Gradient = Literal["slope", "straight-through"]
 
 
@@ -53,7 +54,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
     (correction values stand there on the board); the mask starts empty. quantizer: host_tools.layers.quantisers.
     gradient: "slope" (times the drawn cell's own) or plain "straight-through". learn_clip: w_clip is trained, too.
     activation: by its Keras name. Where `varied` is set, the variable `variation` scales the cells' deviations (1: as
-    the profile says).
+    the profile says); where `calibrated` is, each draw's columns are fitted as a board's calibration fits them.
     """
 
     columns_axes = 1  # how many of the kernel's last axes count its columns
@@ -76,7 +77,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
             raise HostError(f"gradient: {gradient!r} is unknown, expected 'slope' or 'straight-through'")
         self.profile, self.first_clip, self.draws = profile, float(w_clip), draws
         self.seed, self.exact_share, self.gradient, self.learn_clip = seed, exact_share, gradient, learn_clip
-        self.varied = False
+        self.varied = self.calibrated = False
         self.quantizer = quantiser(quantizer)
         self.activation = keras.activations.get(activation)
         self.table = pair_table(profile)
@@ -145,6 +146,20 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         """Gain, bias and activation, columns last."""
         return self.activation(product * self.gain + self.bias)
 
+    def fitted(self, product: Any, clean: Any) -> Any:
+        """Each draw's columns with the gain and the offset that bring them nearest to the noise-free `clean` ones.
+
+        That is what calibration does on a chip (docs/calibration.md), so what the mean of the inputs carries through
+        the cells' errors is gone before the next layer. Both [samples, ..., columns], draw by draw.
+        """
+        u, y = (ops.reshape(z, (self.draws, -1, z.shape[-1])) for z in (product, clean))
+        mean_u, mean_y = (ops.mean(z, axis=1, keepdims=True) for z in (u, y))
+        u, y = u - mean_u, y - mean_y
+        both, own = (ops.mean(z, axis=1, keepdims=True) for z in (u * y, u * u))
+        least = FIT_FLOOR * ops.mean(own, axis=-1, keepdims=True) + 1e-12  # a silent column keeps its gain
+        gain = (both + least) / (own + least)
+        return ops.reshape(gain * u + mean_y, ops.shape(product))
+
     def _shares(self) -> Any:
         """Latent weights in units of the clip, -1 to 1."""
         share = ops.convert_to_tensor(self.kernel) / self.clip
@@ -161,6 +176,11 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         share = self._shares()
         values = self._values(self._row(share, ops.digitize(ops.abs(share), self.table.borders)))
         return ops.where(self.exact_mask > 0, share, values) * self.clip
+
+    def _followed(self) -> Any:
+        """The noise-free kernel; a gradient reaches the latent weight straight through."""
+        share = self._shares() * self.clip
+        return share + ops.stop_gradient(self._clean() - share)
 
     def _drawn(self) -> Any:
         """[draws, *kernel]: a kernel for each group; a gradient reaches the latent weight times its cell's slope."""

@@ -29,7 +29,8 @@ class Windowed(RRAMLayer):
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training:
             return self.finish(self.windows(x, self._clean()))
-        return self.finish(self.drawn_windows(x, self._drawn()))
+        product = self.drawn_windows(x, self._drawn())
+        return self.finish(self.fitted(product, self.windows(x, self._followed())) if self.calibrated else product)
 
     def windows(self, x: Any, kernel: Any) -> Any:
         """Every window of x [n, height, width, channels] times the kernel."""

@@ -25,6 +25,8 @@ class RRAMDense(RRAMLayer):
         if training:
             groups = ops.reshape(x, (self.draws, -1, x.shape[-1]))
             product = ops.reshape(ops.matmul(groups, self._drawn()), (-1, self.units))
+            if self.calibrated:
+                product = self.fitted(product, ops.matmul(x, self._followed()))
         else:
             product = ops.matmul(x, self._clean())
         return self.finish(product)

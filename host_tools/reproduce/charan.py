@@ -65,7 +65,7 @@ def claims(setting: Setting) -> list[Claim]:
 def _grey(setting: Setting) -> list[Claim]:
     from host_tools.data import load
 
-    lab = Lab(recipes.get("mnist-lenet5-long"), load("mnist", _folder(setting, "mnist")), setting, chips=50)
+    lab = Lab(recipes.get("mnist-lenet5"), load("mnist", _folder(setting, "mnist")), setting, chips=50)
     return [*ladder(lab, MNIST), *sampling(lab), *shifts(lab, SEVEN, SHIFTED), *drift(lab), *array(lab)]
 
 

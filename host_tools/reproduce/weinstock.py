@@ -42,7 +42,7 @@ def claims(setting: Setting) -> list[Claim]:
     recipe = recipes.get("digits" if setting.quick else "mnist-lenet5")
     workshop = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain, setting.tell)
     networks = Networks(data, setting, workshop.teacher(), recipe_for(data))
-    return [*training(networks), *renaming(networks), reordering(networks, 10 if setting.quick else 50)]
+    return [*training(networks), *renaming(networks), *reordering(networks, 10 if setting.quick else 50)]
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def renaming(networks: Networks) -> list[Claim]:
     ]  # fmt: skip
 
 
-def reordering(networks: Networks, chips: int) -> Claim:
-    """How much less noise changes the last layer's sums."""
+def reordering(networks: Networks, chips: int) -> list[Claim]:
+    """How much less the last layer's sums are off, and how much less of that is what noise adds on the same cells."""
     from host_tools.integer.fold import integer_network
     from host_tools.plots.integer_reorder import figure
 
@@ -156,15 +156,18 @@ def reordering(networks: Networks, chips: int) -> Claim:
     _picture(networks.setting, "weinstock-reorder.png", figure(found, source))
     stated = next(r for r in found if r.current == STATED)
     goal = REORDER if networks.setting.quick else REORDER_GOAL  # ours is stated for the paper's 84 rows
-    words, met = _words(source, setting, stated), stated.cut[0] >= goal
-    return Claim(PAPER, "row reorder: error of the last layer cut", REORDER, stated.cut[0], None, words, met, chips)
+    return [
+        Claim(PAPER, f"row reorder: {what} of the last layer cut", REORDER, found_cut[0], None,
+              _words(source, setting, stated, found_cut), found_cut[0] >= goal, chips, goal=goal)
+        for what, found_cut in (("error", stated.cut), ("error that noise adds in the sums", stated.added_cut))
+    ]  # fmt: skip
 
 
-def _words(source: str, setting: ReorderSetting, found: Reordered) -> str:
+def _words(source: str, setting: ReorderSetting, found: Reordered, its_cut: tuple[float, float, float]) -> str:
     accuracy = [found.outcome[name].accuracy.mean() for name in ("trained", "reordered")]
     return (f"{source}, {setting.rows_active} rows at once, {setting.adc_bits}-bit ADC, bit-line noise"
-            f" {100 * found.current:g} % of its current; 95 % interval {found.cut[1]:.1f} to {found.cut[2]:.1f};"
-            f" against a random order {found.random_cut[0]:.1f}; accuracy {accuracy[0]:.2f} to"
+            f" {100 * found.current:g} % of its current; 95 % interval {its_cut[1]:.1f} to {its_cut[2]:.1f};"
+            f" all error against a random order {found.random_cut[0]:.1f}; accuracy {accuracy[0]:.2f} to"
             f" {accuracy[1]:.2f} %")  # fmt: skip
 
 

@@ -105,6 +105,7 @@ def make_student(
             if mask is not None and recipe.reach != 1:
                 kernel = teacher.get_layer(layer.name).kernel.value
                 layer.reach_further(recipe.reach, keras.ops.convert_to_numpy(kernel) if start is None else None)
+            layer.calibrated = recipe.calibrated
             layer.varied = recipe.variation != 1 or recipe.ramp > 0
     return student
 

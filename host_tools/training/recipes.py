@@ -43,7 +43,8 @@ class StudentRecipe:
     deviation of the cells in training beside the profile's own; it rises to it over the first `ramp` of the steps.
     exact_share: share of the draws in which the weights of the mask, if one is given, are exact, and reach:
     how far those may go, in units of the outermost level's weight. warm: share of the cycle in which the learning rate
-    rises; cycle: its epochs where the training is only its beginning, from which another one goes on.
+    rises; cycle: its epochs where the training is only its beginning, from which another one goes on. calibrated: each
+    draw's columns are fitted to the noise-free ones, as on a board that is calibrated before it is used.
     """
 
     epochs: int = 24
@@ -68,6 +69,7 @@ class StudentRecipe:
     warm: float = 0.25
     cycle: int | None = None
     reach: float = 1.0
+    calibrated: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan
     }
 
 
-MNIST_LONG = StudentRecipe(epochs=200, clip=0.55, scale="per-channel")
+MNIST_STUDENT = StudentRecipe(epochs=200, clip=0.55, scale="per-channel")
 DIGITS = StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5))
 CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=100, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
 CIFAR_STUDENT = StudentRecipe(
@@ -156,23 +158,15 @@ RECIPES = {
             "mnist-lenet5",
             "mnist",
             "charan-65nm",
-            TeacherRecipe("lenet5", epochs=40, ema=0.9995),
-            StudentRecipe(epochs=30),
-            {
-                **masked(StudentRecipe(epochs=12, exact_share=0.6), StudentRecipe()),
-                "techB": StudentPlan(StudentRecipe(), profile="techB", levels_uS=TEN_OF_B),
-            },
-        ),
-        Recipe(
-            "mnist-lenet5-long",
-            "mnist",
-            "charan-65nm",
             TeacherRecipe("lenet5", epochs=60, ema=0.9995),
-            MNIST_LONG,
+            MNIST_STUDENT,
             {
-                **masked(replace(MNIST_LONG, epochs=25, exact_share=0.6), replace(MNIST_LONG, epochs=40, reach=4.0)),
-                "techB": StudentPlan(replace(MNIST_LONG, epochs=30), profile="techB", levels_uS=TEN_OF_B),
+                **masked(
+                    replace(MNIST_STUDENT, epochs=25, exact_share=0.6), replace(MNIST_STUDENT, epochs=40, reach=4.0)
+                ),
+                "techB": StudentPlan(replace(MNIST_STUDENT, epochs=30), profile="techB", levels_uS=TEN_OF_B),
             },
+            short=replace(MNIST_STUDENT, epochs=30),
         ),
         Recipe(
             "digits",

@@ -20,7 +20,7 @@ from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe
 
 VERSION = 1  # raise it where the code of a training changes what comes out of it
-ADDED = ("warm", "cycle", "reach")  # fields of a student's recipe that were not always there
+ADDED = ("warm", "cycle", "reach", "calibrated")  # fields of a student's recipe that were not always there
 SHIPPED = Path(__file__).parents[1] / "zoo"
 
 
@@ -93,7 +93,6 @@ class Workshop:
             save_model(model, path, {**record, "key": key})
             partial.clear()
         return path
-
 
     def _key(self, made_by: dict[str, Any], pixels: str) -> str:
         what = {**made_by, "data": pixels, "seed": self.seed, "version": VERSION}

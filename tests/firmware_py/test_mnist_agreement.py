@@ -11,7 +11,7 @@ import pytest
 from firmware_py import Chip, Effects, c_engine
 from firmware_py.cells import cells_digest
 
-BUNDLE = Path(__file__).parents[1] / "data" / "mnist-lenet5.rram.safetensors"  # from the recipe mnist-lenet5, seed 0
+BUNDLE = Path(__file__).parents[1] / "data" / "mnist-lenet5.rram.safetensors"  # an earlier student, seed 0
 
 pytestmark = pytest.mark.skipif(not c_engine.available(), reason="the C core is not built here")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -61,23 +61,28 @@ class LayerChips:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One order on chips: rms error of the sums and accuracy in per cent, each [chips]."""
+    """One order on chips: rms error of the sums, the part of it that noise adds to the same cells without noise, and
+    accuracy in per cent, each [chips]."""
 
     rms: F64
+    added: F64
     accuracy: F64
 
 
 def measure(
     chips: LayerChips, codes: Integers, labels: npt.NDArray[np.int64], order: Integers, seeds: range
 ) -> Outcome:
-    """Error of the sums against the exact ones (root mean square over inputs and columns) and accuracy of each chip."""
+    """Error of the sums against the exact ones, and against those of the same cells without noise (root mean square
+    over inputs and columns); accuracy of each chip."""
     exact = codes.astype(np.int64) @ chips.weights.astype(np.int64)
-    rms, right = [], []
+    still = replace(chips, noise=RowNoise(0.0, chips.noise.off))
+    rms, added, right = [], [], []
     for seed in seeds:
         s = chips.sums(codes, order, seed)
         rms.append(np.sqrt(np.mean((s - exact) ** 2)))
+        added.append(np.sqrt(np.mean((s - still.sums(codes, order, seed)) ** 2)))
         right.append(100 * np.mean(np.argmax(s, axis=1) == labels))
-    return Outcome(np.array(rms), np.array(right))
+    return Outcome(np.array(rms), np.array(added), np.array(right))
 
 
 def cut(before: F64, after: F64, seed: int = 0) -> tuple[float, float, float]:

@@ -139,3 +139,41 @@ def test_weights_under_the_mask_reach_further_than_a_cell_and_the_others_do_not(
     np.testing.assert_allclose(layer.kernel.numpy(), np.where(mask, 1.5, 0.5), rtol=1e-5)
     np.testing.assert_allclose(layer.clean_kernel(), np.where(mask, 1.5, 0.5), rtol=1e-5)
     assert np.all(np.abs(layer.signed_levels()) == 9)
+
+
+def kinds_of_layers() -> list[Any]:
+    conv = RRAMConv2D(3, (3, 3), charan(), 0.4, draws=4)
+    conv.build((None, 6, 6, 2))
+    depthwise = RRAMDepthwiseConv2D((3, 3), charan(), 0.4, draws=4)
+    depthwise.build((None, 6, 6, 2))
+    flat = RRAMDense(5, charan(), 0.5, draws=4)
+    flat.build((None, 7))
+    return [conv, depthwise, flat]
+
+
+@pytest.mark.parametrize("layer", kinds_of_layers(), ids=["conv", "depthwise", "dense"])
+def test_calibrated_columns_are_the_least_squares_fit_of_each_draw_to_the_clean_ones(layer: Any) -> None:
+    layer.kernel.assign(RNG.uniform(-0.4, 0.4, layer.kernel.shape))
+    shape = (7,) if isinstance(layer, RRAMDense) else (6, 6, 2)
+    x = RNG.uniform(0, 1, (64, *shape)).astype(np.float32)
+    clean = layer(x, training=False).numpy().reshape(4, -1, layer.gain.shape[0])
+    outputs, state = {}, layer.seeds.state.numpy()
+    for calibrated in (False, True):
+        layer.calibrated = calibrated
+        layer.seeds.state.assign(state)  # the same draws again
+        outputs[calibrated] = layer(x, training=True).numpy().reshape(clean.shape)
+    for draw in range(4):
+        for j in range(clean.shape[-1]):
+            u, y = outputs[False][draw, :, j], clean[draw, :, j]
+            rows = np.stack([u, np.ones_like(u)], axis=1)
+            fit = rows @ np.linalg.lstsq(rows, y, rcond=None)[0]
+            np.testing.assert_allclose(outputs[True][draw, :, j], fit, atol=0.02 * y.std() + 1e-5)
+    assert np.square(outputs[True] - clean).sum() < 0.7 * np.square(outputs[False] - clean).sum()
+
+
+def test_a_silent_column_stays_silent_where_it_is_calibrated() -> None:
+    layer = RRAMDense(2, charan(), 0.5, draws=2)
+    layer.build((None, 3))
+    layer.calibrated = True
+    y = layer(np.zeros((8, 3), np.float32), training=True).numpy()
+    np.testing.assert_array_equal(y, 0.0)

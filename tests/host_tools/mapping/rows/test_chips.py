@@ -46,6 +46,17 @@ def test_the_predicted_error_is_the_measured_one() -> None:
         assert predicted_rms(CODES, WEIGHTS, ORDER, 4, noise) == pytest.approx(np.sqrt(measured), rel=0.01)
 
 
+def test_what_noise_adds_is_the_error_beside_the_same_cells_without_it() -> None:
+    spread = DeviceProfile.load("techA")
+    quiet = measure(chips(RowNoise.of(spread, 0.0), None, spread), CODES, CODES[:, 0] * 0, ORDER, range(2))
+    own = RowNoise(0.0, RowNoise.of(spread, 0.0).off)
+    still = measure(chips(own, None, spread), CODES, CODES[:, 0] * 0, ORDER, range(2))
+    assert np.all(still.added == 0) and np.all(still.rms > 0) and np.all(quiet.added > 0)
+    noisy = measure(chips(replace(own, current=0.5), None, spread), CODES, CODES[:, 0] * 0, ORDER, range(2))
+    # Noise and spread are independent: their squares add up (2,400 sums a chip).
+    np.testing.assert_allclose(noisy.rms**2, still.rms**2 + noisy.added**2, rtol=0.05)
+
+
 def _with_off(layer: LayerChips, off: float) -> LayerChips:
     data = IDEAL.model_dump(exclude_none=True)
     data["levels"] = {"conductance_uS": [100 * off, 100 * (1 + off)], "evidence": data["levels"]["evidence"]}
