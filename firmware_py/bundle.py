@@ -15,7 +15,7 @@ import numpy.typing as npt
 from firmware_py.container import read_container
 from firmware_py.draws import NODES
 from firmware_py.errors import RramError
-from firmware_py.graph import Node, parse_graph
+from firmware_py.graph import Node, group_of_columns, parse_graph
 from firmware_py.integer import IntegerStep, read_step
 from firmware_py.sram import LayerSram, parse_sram
 
@@ -87,6 +87,12 @@ class AnalogLayer:
     def mask_cols(self) -> npt.NDArray[np.int64]:
         """Column of each mask entry, [entries]."""
         return np.repeat(np.arange(self.n), np.diff(self.mask_indptr))
+
+    @property
+    def mask_inputs(self) -> npt.NDArray[np.int64]:
+        """Which of the G K inputs of im2col each mask entry meets, [entries]."""
+        rows = self.mask_rows.astype(np.int64)
+        return rows if self.node.groups == 1 else rows + self.k * group_of_columns(self.node)[self.mask_cols]
 
     @property
     def unit(self) -> np.float32:
@@ -285,6 +291,8 @@ class _Reader:
         if node.integer:
             w_step, dac_lsb, adc_lsb = scales
             return AnalogLayer(node, level, w_step, dac_lsb, adc_lsb, **uncorrected(n))
+        if sram.rank and node.groups > 1:
+            raise self.fail(f"correction.{name}: a low-rank part of a convolution with groups, expected none")
         indptr, rows = self._mask(name, k, n)
         return AnalogLayer(
             node=node,

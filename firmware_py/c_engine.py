@@ -21,7 +21,8 @@ F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
 
 # enum rram_op
-_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7}
+_OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7,
+        "relu6": 8, "leaky_relu": 9, "hard_swish": 10, "softmax": 11, "concat": 12}  # fmt: skip
 _OPTIMIZERS = {"sgd": 0, "rms": 1}
 
 
@@ -214,6 +215,10 @@ class CEngine:
         target.kh, target.kw = node.kernel
         target.sh, target.sw = node.stride
         target.pad_top, target.pad_left = node.pad
+        target.dilation_h, target.dilation_w = node.dilation
+        target.groups, target.slope = node.groups, node.slope
+        if node.parts:
+            target.parts = self._pin(np.array(node.parts, np.uint32), "uint32_t[]")
         target.integer, target.most = node.integer, node.most
         step = self.bundle.integer.get(node.name)
         if isinstance(step, Thresholds):

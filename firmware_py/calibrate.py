@@ -22,7 +22,7 @@ import numpy.typing as npt
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.correction import LayerCorrection
 from firmware_py.errors import RramError
-from firmware_py.graph import digital
+from firmware_py.graph import digital, spread_out
 from firmware_py.integer import refuse_integer
 from firmware_py.low_rank import fit_low_rank
 from firmware_py.numpy_engine import dac, ideal_activations, mask_matrix
@@ -143,18 +143,19 @@ def _fit_layer(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, 
 
 def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrection, rows: Rows, sparse: bool) -> None:
     """Gain, offset and, if `sparse`, mask values of all columns."""
-    k, n = layer.k, layer.n
+    k, n = layer.node.groups * layer.k, layer.n
     gram = rows.gram(None if sparse else mask_matrix(layer))  # of ones, inputs, own outputs, the ideal's
     z, u, y = slice(0, k + 1), slice(k + 1, k + 1 + n), slice(k + 1 + n, None)
     squares = gram.diagonal()
-    variance = pair_variance(bundle, layer)
+    variance = spread_out(pair_variance(bundle, layer), layer.node)
     power = variance * squares[1 : k + 1, None] / gram[0, 0]  # output variance of each cell, for a gain of 1
     var_y = squares[y] / gram[0, 0] - (gram[0, y] / gram[0, 0]) ** 2
     zz, zu, zy = (rows.weight * gram[z, part] for part in (z, u, y))
     uu, uy = rows.weight * squares[u], rows.weight * gram[u, y].diagonal()
+    inputs = layer.mask_inputs
     for j in range(layer.n):
         entries = slice(layer.mask_indptr[j], layer.mask_indptr[j + 1] if sparse else layer.mask_indptr[j])
-        at = layer.mask_rows[entries]
+        at = inputs[entries]
         own = np.concatenate([[0], at.astype(np.int64) + 1])  # of z: the offset's ones, the inputs at the mask
         g0 = float(layer.gain[j])
         remaining = g0**2 * (power[:, j].sum() * (1 + KEPT_SHARE) - power[at, j].sum())

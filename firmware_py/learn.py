@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.activations import ACTIVATIONS, activation_backward
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
-from firmware_py.graph import Node, mean_factor, windows
+from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
 from firmware_py.integer import refuse_integer
 from firmware_py.walk import run, run_back
 
@@ -81,7 +82,7 @@ def error_codes(delta: F32) -> tuple[npt.NDArray[np.int64], np.float32] | None:
 def gradients(layer: AnalogLayer, trace: LayerTrace, c: npt.NDArray[np.int64], scale: np.float32) -> Gradients:
     """Sums of error codes c [P, N] against ADC sums and DAC codes: integers, scaled at the end."""
     codes = trace.codes[0].astype(np.int64)
-    products = (c[:, layer.mask_cols] * codes[:, layer.mask_rows]).sum(axis=0)
+    products = (c[:, layer.mask_cols] * codes[:, layer.mask_inputs]).sum(axis=0)
     return Gradients(
         gain=(c * trace.s[0]).sum(axis=0).astype(np.float32) * np.float32(scale * layer.unit),
         offset=c.sum(axis=0).astype(np.float32) * scale,
@@ -93,37 +94,38 @@ def analog_backward(engine: NumpyEngine, node: Node, delta: F32) -> F32:
     """dLoss/dinput [*in_shape] of an analog layer: a transposed read of the noisy array plus the SRAM's share."""
     layer, correction = engine.bundle.layers[node.layer], engine.correction.layers[node.layer]
     coded = error_codes(delta * correction.gain)
-    rows = np.zeros((node.positions, layer.k), np.int64)
+    rows = np.zeros((node.positions, node.groups * layer.k), np.int64)
     factor = np.float32(0)
     if coded is not None:
-        rows = (coded[0].astype(np.float64) @ engine.cells[node.layer].d.T.astype(np.float64)).astype(np.int64)
+        d = spread_out(engine.cells[node.layer].d.astype(np.float64), node)
+        rows = (coded[0].astype(np.float64) @ d.T).astype(np.int64)
         factor = np.float32(coded[1] * layer.w_step)
     inputs = input_index(node)
     dx = np.zeros(int(np.prod(node.in_shape)) + 1, np.int64)  # the last place takes what falls on the padding
     np.add.at(dx, inputs, rows)
     dxs = np.zeros(dx.shape, np.float32)
-    for i, (k, j) in enumerate(zip(layer.mask_rows, layer.mask_cols, strict=True)):
+    for i, (k, j) in enumerate(zip(layer.mask_inputs, layer.mask_cols, strict=True)):
         dxs[inputs[:, k]] += correction.value[i] * delta[:, j]  # for one k, positions meet different inputs
     total: F32 = dx.astype(np.float32) * factor + dxs
     return total[:-1].reshape(node.in_shape)
 
 
 def input_index(node: Node) -> npt.NDArray[np.int64]:
-    """Flat index of the input that meets row k at position p, [P, K]; padding has the index one past the end."""
+    """Flat index of the input that meets row k at position p, [P, G K]; padding has the index one past the end."""
     size = int(np.prod(node.in_shape))
     if node.op == "dense":
         return np.arange(size, dtype=np.int64)[None]
-    index = windows(np.arange(1, size + 1, dtype=np.int64).reshape(1, *node.in_shape), node)  # padding is 0
-    flat = index.reshape(node.positions, -1) - 1
+    index = im2col(np.arange(1, size + 1, dtype=np.int64).reshape(1, *node.in_shape), node)[0]  # padding is 0
+    flat = index - 1
     return np.where(flat < 0, size, flat)
 
 
 def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
     """dLoss/dinput of a digital operator on a batch, [n, *in_shape], from its input x, output y and dLoss/doutput."""
     delta = delta.reshape(len(x), *node.out_shape)
-    if node.op == "relu":
-        return np.where(y > 0, delta, np.float32(0))
-    if node.op in ("flatten", "add"):
+    if node.op in ACTIVATIONS:
+        return activation_backward(node, x.reshape(delta.shape), y.reshape(delta.shape), delta)
+    if node.op in ("flatten", "add", "concat"):
         return delta.reshape(len(x), *node.in_shape)
     if node.op == "avgpool2d":
         return _shared_out(node, delta * mean_factor(node))

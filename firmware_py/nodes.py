@@ -8,7 +8,8 @@ from math import prod
 from reprlib import repr as shorten  # what a file says may be megabytes long
 from typing import Any, Literal
 
-Op = Literal["conv2d", "dense", "relu", "maxpool2d", "avgpool2d", "add", "flatten", "thresholds", "rename"]
+Op = Literal["conv2d", "dense", "relu", "relu6", "leaky_relu", "hard_swish", "softmax", "maxpool2d", "avgpool2d",
+             "add", "concat", "flatten", "thresholds", "rename"]  # fmt: skip
 Shape = tuple[int, ...]
 
 
@@ -16,9 +17,10 @@ Shape = tuple[int, ...]
 class Node:
     """One step. Shapes without batch; `layer` counts analog layers from 0, -1 for digital operators.
 
-    sources: the earlier nodes whose outputs it takes, -1 the network's input; several only for `add`. In an integer
-    network (firmware_py.integer): `integer` analog layers give sums of ADC codes, `coded` ones take codes as they are;
-    `most`: the highest code that `thresholds` gives or `rename` takes.
+    sources: the earlier nodes whose outputs it takes, -1 the network's input; several only for `add` and `concat`,
+    whose in_shape is what they make of them. slope: of leaky_relu below 0. In an integer network
+    (firmware_py.integer): `integer` analog layers give sums of ADC codes, `coded` ones take codes as they are; `most`:
+    the highest code that `thresholds` gives or `rename` takes.
     """
 
     op: Op
@@ -29,6 +31,10 @@ class Node:
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     pad: tuple[int, int] = (0, 0)  # rows above, columns to the left; the rest follows from the output's shape
+    dilation: tuple[int, int] = (1, 1)  # distance of neighbours in a convolution's window
+    groups: int = 1  # of a convolution: each sees its share of the channels and gives its share of the columns
+    slope: float = 0.0
+    parts: tuple[int, ...] = ()  # channels of each source of a concat
     signed: bool = False
     sources: tuple[int, ...] = (-1,)
     integer: bool = False
@@ -42,8 +48,14 @@ class Node:
 
     @property
     def weights(self) -> tuple[int, int]:
-        """(K rows, N columns) of an analog layer's matrix."""
-        return self.kernel[0] * self.kernel[1] * self.in_shape[-1], self.out_shape[-1]
+        """(K rows, N columns) of an analog layer's matrix; a column has the rows of its own group only."""
+        return self.kernel[0] * self.kernel[1] * self.in_shape[-1] // self.groups, self.out_shape[-1]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Height and width that a window covers, what dilation leaves out included."""
+        rows, columns = ((width - 1) * d + 1 for width, d in zip(self.kernel, self.dilation, strict=True))
+        return rows, columns
 
 
 def expect(condition: bool, text: str) -> None:
@@ -84,15 +96,21 @@ def _channels(item: dict[str, Any]) -> int:
 def _conv2d(item: dict[str, Any], shape: Shape, layer: int) -> Node:
     expect(len(shape) == 3, "a convolution needs height, width and channels")
     kernel, stride = _pair(item, "kernel"), _pair(item, "stride")
-    pads = _pads(item["padding"], shape, kernel, stride)
+    dilation, groups = _pair(item, "dilation") if "dilation" in item else (1, 1), item.get("groups", 1)
+    span = ((kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1)
+    pads = _pads(item["padding"], shape, span, stride)
     sizes = [size + sum(zeros) for size, zeros in zip(shape, pads, strict=False)]
-    expect(sizes[0] >= kernel[0] and sizes[1] >= kernel[1], f"kernel {list(kernel)} is larger than the input")
-    out = [(size - width) // step + 1 for size, width, step in zip(sizes, kernel, stride, strict=True)]
+    covered = f"kernel {list(kernel)}" + (f" with dilation {list(dilation)}" if dilation != (1, 1) else "")
+    expect(sizes[0] >= span[0] and sizes[1] >= span[1], f"{covered} is larger than the input")
+    out = [(size - width) // step + 1 for size, width, step in zip(sizes, span, stride, strict=True)]
     out_shape = (out[0], out[1], _channels(item))
     expect(item["out"] == list(out_shape), f"out {shorten(item['out'])} given, expected {list(out_shape)}")
+    even = type(groups) is int and groups >= 1 and shape[2] % groups == 0 and out_shape[2] % groups == 0
+    expect(even, f"groups {shorten(groups)} do not divide {shape[2]} channels and {out_shape[2]} columns")
     expect(kernel[0] * kernel[1] * shape[2] <= 65535, "more than 65535 rows")
     pad = (pads[0][0], pads[1][0])
-    return Node("conv2d", shape, out_shape, layer, kernel=kernel, stride=stride, pad=pad, **_common(item))
+    return Node("conv2d", shape, out_shape, layer, kernel=kernel, stride=stride, pad=pad, dilation=dilation,
+                groups=groups, **_common(item))  # fmt: skip
 
 
 def _pads(given: Any, shape: Shape, kernel: tuple[int, int], stride: tuple[int, int]) -> list[tuple[int, int]]:
@@ -135,6 +153,13 @@ def _same_shape(op: Op) -> Callable[[dict[str, Any], Shape, int], Node]:
     return lambda item, shape, layer: Node(op, shape, shape)
 
 
+def _leaky_relu(item: dict[str, Any], shape: Shape, layer: int) -> Node:
+    slope = item["slope"]
+    fits = type(slope) in (int, float) and 0 < slope <= 1
+    expect(fits, f"slope {shorten(slope)} is not a number above 0, at most 1")
+    return Node("leaky_relu", shape, shape, slope=float(slope))
+
+
 def _flatten(item: dict[str, Any], shape: Shape, layer: int) -> Node:
     return Node("flatten", shape, (prod(shape),))
 
@@ -157,9 +182,14 @@ PARSERS: dict[str, Callable[[dict[str, Any], Shape, int], Node]] = {
     "conv2d": _conv2d,
     "dense": _dense,
     "relu": _same_shape("relu"),
+    "relu6": _same_shape("relu6"),
+    "leaky_relu": _leaky_relu,
+    "hard_swish": _same_shape("hard_swish"),
+    "softmax": _same_shape("softmax"),
     "maxpool2d": _pool2d("maxpool2d"),
     "avgpool2d": _pool2d("avgpool2d"),
     "add": _same_shape("add"),
+    "concat": _same_shape("concat"),
     "flatten": _flatten,
     "thresholds": _thresholds,
     "rename": _rename,

@@ -12,7 +12,7 @@ from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.cells import Effects, program
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.draws import Purpose, normals, words
-from firmware_py.graph import Node, digital, im2col
+from firmware_py.graph import Node, digital, im2col, spread_out, tile_rows
 from firmware_py.walk import run
 
 F32 = npt.NDArray[np.float32]
@@ -77,6 +77,7 @@ class NumpyEngine:
         layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows_active
         codes = dac(layer, self.bundle.macro.dac_bits, a)
         d, v = cells.d.astype(np.float64), cells.v.astype(np.float64)  # integers, exact in float64 whatever the order
+        node = layer.node
         power = np.floor(codes * codes / 2)
         n, p = codes.shape[:2]
         tiles = len(cells.vscale)
@@ -86,10 +87,10 @@ class NumpyEngine:
         s = np.zeros((n, p, layer.n), np.int32)
         for t in range(tiles):
             part = slice(t * rows, (t + 1) * rows)
-            u = (codes[..., part] @ d[part]).astype(np.float32)
+            u = (tile_rows(codes, node, part) @ spread_out(d[part], node)).astype(np.float32)
             if z is not None:
-                variance = (power[..., part] @ v[part]).astype(np.float32) * cells.vscale[t]
-                u = u + np.sqrt(variance) * z[:, t]
+                variance = (tile_rows(power, node, part) @ spread_out(v[part], node)).astype(np.float32)
+                u = u + np.sqrt(variance * cells.vscale[t]) * z[:, t]
             s += np.clip(np.rint(u / layer.adc_lsb), low, high).astype(np.int32)
         return LayerTrace(codes, s)
 
@@ -109,7 +110,7 @@ def digital_step(bundle: Bundle, a: Numbers, node: Node) -> Numbers:
 
 
 def dac(layer: AnalogLayer, bits: int, a: Numbers) -> F64:
-    """DAC codes [n, P, K] of inputs a [n, *in_shape] (codes stay as they are); padding gives code 0."""
+    """DAC codes [n, P, G K] of inputs a [n, *in_shape] (codes stay as they are); padding gives code 0."""
     if layer.node.coded:
         return im2col(a, layer.node).astype(np.float64)
     low, high = (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if layer.node.signed else (0, 2**bits - 1)
@@ -133,10 +134,11 @@ def mask_term(layer: AnalogLayer, value: F32, codes: F64) -> F32:
     place = np.arange(len(value)) - np.repeat(layer.mask_indptr[:-1], np.diff(layer.mask_indptr))
     # Every column's first entry, then every second one: the same sums as entry by entry, many columns at a time.
     turns = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    inputs, columns = layer.mask_inputs, layer.mask_cols
     for start in range(0, n * p, BLOCK):
         x = codes.reshape(n * p, k)[start : start + BLOCK].astype(np.float32) * layer.dac_lsb
         for turn in turns:
-            term[start : start + BLOCK, layer.mask_cols[turn]] += value[turn] * x[:, layer.mask_rows[turn]]
+            term[start : start + BLOCK, columns[turn]] += value[turn] * x[:, inputs[turn]]
     return term.reshape(n, p, layer.n)
 
 
@@ -165,11 +167,12 @@ def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
         layer = bundle.layers[node.layer]
         if node.integer:
             plus, minus = bundle.tables.target[layer.levels].astype(np.float64)
-            s = np.rint(dac(layer, bundle.macro.dac_bits, a) @ (plus - minus) / float(layer.adc_lsb))
+            weights = spread_out(plus - minus, node)
+            s = np.rint(dac(layer, bundle.macro.dac_bits, a) @ weights / float(layer.adc_lsb))
             out.append(s.astype(np.float32).reshape(len(x), *node.out_shape))
             return out[-1]
         columns = im2col(a, node)
-        y = columns @ ideal_weights(bundle, layer) * layer.gain + layer.offset
+        y = columns @ spread_out(ideal_weights(bundle, layer), node) * layer.gain + layer.offset
         if layer.mask_rows.size:
             y = y + columns @ mask_matrix(layer)
         out.append(y.astype(np.float32).reshape(len(x), *node.out_shape))
@@ -187,7 +190,7 @@ def ideal_weights(bundle: Bundle, layer: AnalogLayer) -> F32:
 
 
 def mask_matrix(layer: AnalogLayer, value: F32 | None = None) -> F32:
-    """The SRAM values (by default those of first boot) as a matrix [K, N]."""
-    matrix: npt.NDArray[Any] = np.zeros((layer.k, layer.n), np.float32)
-    matrix[layer.mask_rows, layer.mask_cols] = layer.mask_value if value is None else value
+    """The SRAM values (by default those of first boot) as a matrix [G K, N]."""
+    matrix: npt.NDArray[Any] = np.zeros((layer.node.groups * layer.k, layer.n), np.float32)
+    matrix[layer.mask_inputs, layer.mask_cols] = layer.mask_value if value is None else value
     return matrix

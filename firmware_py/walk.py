@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from firmware_py.nodes import Node
@@ -15,15 +16,13 @@ Array = npt.NDArray[Any]
 def run(nodes: Sequence[Node], x: Array, compute: Callable[[int, Array], Array]) -> Array:
     """Output of the last node for the network's input x; compute(i, a) gives node i's output for its input a.
 
-    The input of `add` is the sum of its sources, added in the order in which they are given.
+    The input of `add` is the sum of its sources, added in the order in which they are given; that of `concat` their
+    channels, one source's after the other's.
     """
     last = {source: i for i, node in enumerate(nodes) for source in node.sources}
     values = {-1: x}
     for i, node in enumerate(nodes):
-        first, *others = (values[source] for source in node.sources)
-        a = first
-        for other in others:
-            a = a + other
+        a = joined(node, [values[source] for source in node.sources])
         for source in set(node.sources):
             if last[source] == i:
                 del values[source]
@@ -46,8 +45,27 @@ def run_back(nodes: Sequence[Node], error: Array, compute: Callable[[int, Array,
         back = compute(i, errors.pop(i), bool(wanted))
         if back is None:
             continue
-        for source in wanted:
-            errors[source] = errors[source] + back if source in errors else back
+        for source, share in shares(nodes[i], back):
+            if source in before:
+                errors[source] = errors[source] + share if source in errors else share
+
+
+def joined(node: Node, inputs: list[Array]) -> Array:
+    """What a node computes on, from the outputs that it takes."""
+    if node.op == "concat":
+        return np.concatenate(inputs, axis=-1)
+    total, *others = inputs
+    for other in others:
+        total = total + other
+    return total
+
+
+def shares(node: Node, error: Array) -> list[tuple[int, Array]]:
+    """dLoss/doutput of each source of a node from its dLoss/dinput: all of it; of `concat` the source's channels."""
+    if node.op != "concat":
+        return [(source, error) for source in node.sources]
+    ends = np.cumsum(node.parts)[:-1]
+    return list(zip(node.sources, np.split(error, ends, axis=-1), strict=True))
 
 
 def behind_analog(nodes: Sequence[Node]) -> set[int]:

@@ -59,7 +59,7 @@ def convert(
 ) -> Any:
     """A student with the weights of `model`, a Sequential or functional Keras model, on pairs of `profile`.
 
-    Dense, Conv2D and DepthwiseConv2D (no groups, dilation 1, channels last) go on pairs. `tell` gets a line for every
+    Dense, Conv2D and DepthwiseConv2D (channels last) go on pairs. `tell` gets a line for every
     layer with weights, or of an unknown kind, that stays digital. HostError: a macro that is not of pairs, nothing to
     convert, a layer used twice, or a model that is neither Sequential nor functional.
     """
@@ -121,7 +121,7 @@ def _on_pairs(layer: Any, profile: dict[str, Any], options: Conversion, index: i
     kind = type(layer).__name__
     if kind not in ("Dense", "Conv2D", "DepthwiseConv2D"):
         return None
-    if kind != "Dense" and not _plain_windows(layer):
+    if kind != "Dense" and layer.data_format != "channels_last":
         return None
     kernel = keras.ops.convert_to_numpy(layer.kernel.value)
     if not np.ptp(kernel) > 0:
@@ -139,15 +139,15 @@ def _on_pairs(layer: Any, profile: dict[str, Any], options: Conversion, index: i
     }
     if kind == "Dense":
         return RRAMDense(layer.units, **common)
-    windows = {"strides": layer.strides, "padding": layer.padding}
     if kind == "Conv2D":
-        return RRAMConv2D(layer.filters, layer.kernel_size, **windows, **common)
-    return RRAMDepthwiseConv2D(layer.kernel_size, depth_multiplier=layer.depth_multiplier, **windows, **common)
+        return RRAMConv2D(layer.filters, layer.kernel_size, groups=layer.groups, **_windows(layer), **common)
+    multiplier = layer.depth_multiplier
+    return RRAMDepthwiseConv2D(layer.kernel_size, depth_multiplier=multiplier, **_windows(layer), **common)
 
 
-def _plain_windows(layer: Any) -> bool:
-    one = getattr(layer, "groups", 1) == 1 or type(layer).__name__ == "DepthwiseConv2D"
-    return one and tuple(layer.dilation_rate) == (1, 1) and layer.data_format == "channels_last"
+def _windows(layer: Any) -> dict[str, Any]:
+    """How a convolution's windows lie."""
+    return {"strides": layer.strides, "padding": layer.padding, "dilation_rate": layer.dilation_rate}
 
 
 def _take_weights(model: Any, student: Any, sources: list[tuple[RRAMLayer, Any]], options: Conversion) -> None:
@@ -176,12 +176,11 @@ def plain_copy(student: Any, rng: np.random.Generator | None = None) -> Any:
         if isinstance(layer, RRAMDense):
             return keras.layers.Dense(layer.units, **common)
         if isinstance(layer, RRAMConv2D):
-            windows = {"strides": layer.strides, "padding": layer.padding}
-            return keras.layers.Conv2D(layer.filters, layer.kernel_size, **windows, **common)
+            more = {"groups": layer.groups, **_windows(layer), **common}
+            return keras.layers.Conv2D(layer.filters, layer.kernel_size, **more)
         if isinstance(layer, RRAMDepthwiseConv2D):
-            windows = {"strides": layer.strides, "padding": layer.padding}
-            multiplier = layer.depth_multiplier
-            return keras.layers.DepthwiseConv2D(layer.kernel_size, depth_multiplier=multiplier, **windows, **common)
+            more = {"depth_multiplier": layer.depth_multiplier, **_windows(layer), **common}
+            return keras.layers.DepthwiseConv2D(layer.kernel_size, **more)
         if isinstance(layer, ChipNormalization):
             config = {key: value for key, value in layer.get_config().items() if key != "draws"}
             return keras.layers.BatchNormalization.from_config(config)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.cells import Effects, draw_conductances
-from firmware_py.graph import Node, im2col
+from firmware_py.graph import Node, gathered, im2col, spread_out
 from host_tools import passes
 from host_tools.passes import Pass
 
@@ -30,7 +30,11 @@ def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int
 
 def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Sequence[F32], x: F32) -> Pass:
     """Images x [n, *input_shape] through the graph with the given weights."""
-    return passes.forward(nodes, x, lambda node, rows: rows @ weights[node.layer] + layers[node.layer].offset)
+
+    def product(node: Node, rows: F32) -> F32:
+        return np.asarray(rows @ spread_out(weights[node.layer], node) + layers[node.layer].offset)
+
+    return passes.forward(nodes, x, product)
 
 
 def fisher(
@@ -44,7 +48,7 @@ def fisher(
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     delta = (p / p.sum(axis=1, keepdims=True)).astype(np.float32)
     delta[np.arange(len(labels)), labels] -= 1
-    found = passes.backward(nodes, done, delta, lambda node, d: d @ weights[node.layer].T)
+    found = passes.backward(nodes, done, delta, lambda node, d: d @ spread_out(weights[node.layer], node).T)
     out: list[F32] = [np.zeros(0, np.float32)] * len(weights)
     for node, x in zip(nodes, done.inputs, strict=True):
         if node.layer < 0:
@@ -54,5 +58,5 @@ def fisher(
             out[node.layer] = (np.abs(columns[:, 0]) ** power).T @ np.abs(d[:, 0]) ** power / len(x)
         else:
             each = np.einsum("npk,npj->nkj", columns, d, optimize=True)
-            out[node.layer] = (np.abs(each) ** power).mean(axis=0)
+            out[node.layer] = gathered((np.abs(each) ** power).mean(axis=0), node)
     return out

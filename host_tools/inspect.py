@@ -6,6 +6,7 @@ from typing import Any
 
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.correction import count_sram
+from host_tools.mapping.area import layer_sizes, macro_of
 
 
 def summary(bundle: Bundle) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def _layer(bundle: Bundle, layer: AnalogLayer) -> dict[str, Any]:
         "positions": node.positions,
         "weights": layer.k * layer.n,
         "cells": 2 * layer.k * layer.n,
-        "tiles": -(-layer.k // macro.rows) * -(-layer.n // macro.cols),
+        "tiles": layer_sizes([layer])[0].tiles(macro_of(bundle)),
         "mask": int(layer.mask_rows.size),
         "multiply_accumulates": node.positions * layer.k * layer.n,
         "dac_range": float(layer.dac_lsb) * (2**macro.dac_bits - 1),

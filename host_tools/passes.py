@@ -32,7 +32,7 @@ class Pass:
 
 
 def forward(nodes: Sequence[Node], x: F32, product: Product) -> Pass:
-    """Images x [n, *input_shape] through the nodes; product: rows [n P, K] of an analog node to [n P, N]."""
+    """Images x [n, *input_shape] through the nodes; product: rows [n P, G K] of an analog node to [n P, N]."""
     done = Pass([], [])
 
     def compute(i: int, a: F32) -> F32:
@@ -62,20 +62,22 @@ def backward(nodes: Sequence[Node], done: Pass, error: F32, transposed: Product)
 
 
 def rows_of(node: Node, x: F32) -> F32:
-    """Rows [n P, K] of an analog node from its input [n, *in_shape]."""
+    """Rows [n P, G K] of an analog node from its input [n, *in_shape]."""
     return im2col(x, node).reshape(len(x) * node.positions, -1)
 
 
 def add_rows(node: Node, rows: F32) -> F32:
-    """The transpose of `rows_of`: [n P, K] added at the inputs that feed them, [n, *in_shape]."""
+    """The transpose of `rows_of`: [n P, G K] added at the inputs that feed them, [n, *in_shape]."""
     if node.op == "dense":
         return rows.reshape(-1, *node.in_shape)
-    (kh, kw), (sh, sw), (top, left) = node.kernel, node.stride, node.pad
+    (kh, kw), (sh, sw), (top, left), (dh, dw) = node.kernel, node.stride, node.pad, node.dilation
     (oh, ow), (h, w, channels) = node.out_shape[:2], node.in_shape
-    parts = rows.reshape(-1, oh, ow, kh, kw, channels)
-    padded = np.zeros((len(parts), max(top + h, (oh - 1) * sh + kh), max(left + w, (ow - 1) * sw + kw), channels),
-                      np.float32)  # fmt: skip
+    each = np.moveaxis(rows.reshape(-1, oh, ow, node.groups, kh, kw, channels // node.groups), 3, 5)
+    parts = each.reshape(-1, oh, ow, kh, kw, channels)
+    need = (oh - 1) * sh + node.span[0], (ow - 1) * sw + node.span[1]
+    padded = np.zeros((len(parts), max(top + h, need[0]), max(left + w, need[1]), channels), np.float32)
     for i in range(kh):
         for j in range(kw):
-            padded[:, i : i + sh * (oh - 1) + 1 : sh, j : j + sw * (ow - 1) + 1 : sw] += parts[:, :, :, i, j]
+            y, x = i * dh, j * dw
+            padded[:, y : y + sh * (oh - 1) + 1 : sh, x : x + sw * (ow - 1) + 1 : sw] += parts[:, :, :, i, j]
     return padded[:, top : top + h, left : left + w]

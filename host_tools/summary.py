@@ -14,7 +14,8 @@ from device_models.profile import DeviceProfile
 from firmware_py.bundle import Bundle
 from firmware_py.correction import count_sram
 from firmware_py.graph import Node
-from host_tools.mapping.carried import ANALOG, NORMS, activation_of, folds_into, not_carried, without_identities
+from host_tools.mapping.carried import ANALOG, NORMS, OPS, activation_of, folds_into, not_carried, without_identities
+from host_tools.mapping.nodes import groups_of
 from host_tools.mapping.walk import Step, walk
 
 SLICES = {"differential": 2, "offset": 1}  # cells a weight; bit-sliced: the macro says
@@ -86,7 +87,7 @@ def of_bundle(bundle: Bundle, macro: MacroConfig | None) -> dict[str, Any]:
     analog = []
     for layer in bundle.layers:
         entries, low_rank = int(layer.mask_rows.size), layer.sram.rank * (layer.k + layer.n)
-        size = LayerSize(layer.name, layer.k, layer.n, layer.node.positions, entries)
+        size = LayerSize(layer.name, layer.k, layer.n, layer.node.positions, entries, groups=layer.node.groups)
         products = layer.node.positions * (entries + low_rank)
         analog.append(_matrix(size, layer.node.op, chosen, levels, entries + low_rank + 2 * layer.n, products,
                               layer.k * layer.n + 2 * layer.n))  # fmt: skip
@@ -117,11 +118,12 @@ def _result(head: dict[str, Any], macro: MacroConfig, profile: str | None, analo
 
 def _analog(step: Step, macro: MacroConfig, profile: DeviceProfile | None, norms: Sequence[Any]) -> AnalogSummary:
     kernel = math.prod(step.layer.kernel_size) if ANALOG[step.kind] == "conv2d" else 1
-    rows, columns, positions = kernel * step.in_shapes[0][-1], step.out_shape[-1], math.prod(step.out_shape[:-1])
+    groups, columns, positions = groups_of(step), step.out_shape[-1], math.prod(step.out_shape[:-1])
+    rows = kernel * step.in_shapes[0][-1] // groups
     table = getattr(step.layer, "table", None)  # a student knows its own levels
     levels = profile.n_levels if profile is not None else getattr(table, "levels", None)
     parameters = _parameters(step.layer) + sum(_parameters(norm) for norm in norms)
-    size = LayerSize(step.name, rows, columns, positions)
+    size = LayerSize(step.name, rows, columns, positions, groups=groups)
     return _matrix(size, ANALOG[step.kind], macro, levels, 2 * columns, 0, parameters)
 
 
@@ -154,14 +156,14 @@ def bits_per_weight(macro: MacroConfig, levels: int) -> float:
 def _digital(step: Step) -> list[DigitalSummary]:
     """What a step asks of the digital side beside the gains and offsets of an analog layer."""
     found = [DigitalSummary(step.name, _word(step), _work(step))] if step.kind not in ANALOG else []
-    if step.kind in ANALOG and activation_of(step.layer) == "relu":
-        found = [DigitalSummary(step.name, "relu", math.prod(step.out_shape))]
+    if step.kind in ANALOG and activation_of(step.layer) in OPS:
+        found = [DigitalSummary(step.name, OPS[activation_of(step.layer)], math.prod(step.out_shape))]
     return [d for d in found if d.operations]
 
 
 def _word(step: Step) -> str:
     return {"MaxPooling2D": "maxpool2d", "AveragePooling2D": "avgpool2d", "GlobalAveragePooling2D": "avgpool2d",
-            "Add": "add"}.get(step.kind, activation_of(step.layer))  # fmt: skip
+            "Add": "add", "Concatenate": "concat"}.get(step.kind, OPS.get(activation_of(step.layer), "linear"))
 
 
 def _work(step: Step) -> int:
@@ -172,12 +174,12 @@ def _work(step: Step) -> int:
         return given
     if step.kind == "Add":
         return (len(step.sources) - 1) * out
-    return out if activation_of(step.layer) == "relu" and step.kind not in NORMS else 0
+    return out if activation_of(step.layer) in OPS and step.kind not in NORMS else 0
 
 
 def _operator(index: int, node: Node) -> DigitalSummary:
     out = math.prod(node.out_shape)
-    work = {"relu": out, "add": (len(node.sources) - 1) * out}.get(node.op, out * math.prod(node.kernel))
+    work = {"add": (len(node.sources) - 1) * out, "concat": 0}.get(node.op, out * math.prod(node.kernel))
     return DigitalSummary(f"node {index}", node.op, 0 if node.op == "flatten" else work)
 
 

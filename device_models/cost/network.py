@@ -12,7 +12,8 @@ from device_models.macro import MacroConfig
 class LayerSize:
     """One analog layer: a matrix of rows x cols weights, read at `positions` places an image (dense: 1).
 
-    `corrected` of its weights have a value in SRAM; `rank` is that of its low-rank correction.
+    `corrected` of its weights have a value in SRAM; `rank` is that of its low-rank correction. groups: of the channels
+    of a convolution; each has its own rows, so that the groups of a tile lie on its diagonal.
     """
 
     name: str
@@ -21,11 +22,14 @@ class LayerSize:
     positions: int = 1
     corrected: int = 0
     rank: int = 0
+    groups: int = 1
 
     def __post_init__(self) -> None:
-        for key in ("rows", "cols", "positions"):
+        for key in ("rows", "cols", "positions", "groups"):
             if getattr(self, key) < 1:
                 raise ProfileError(f"layer {self.name}: {key}: {getattr(self, key)} is not >= 1")
+        if self.cols % self.groups:
+            raise ProfileError(f"layer {self.name}: groups: {self.groups} does not divide its {self.cols} columns")
         if not 0 <= self.corrected <= self.weights:
             raise ProfileError(f"layer {self.name}: corrected: {self.corrected} is not 0 to its {self.weights} weights")
         if not 0 <= self.rank <= min(self.rows, self.cols):
@@ -42,7 +46,9 @@ class LayerSize:
 
     def col_tiles(self, macro: MacroConfig) -> int:
         """Tiles, side by side."""
-        return -(-self.cols // macro.weights_per_row)
+        width = self.cols // self.groups
+        together = max(1, min(macro.rows // self.rows, macro.weights_per_row // width)) if self.groups > 1 else 1
+        return -(-self.groups // together) * -(-width // macro.weights_per_row)
 
     def tiles(self, macro: MacroConfig) -> int:
         """Tiles of this layer; a tile holds one layer only."""

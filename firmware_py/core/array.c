@@ -74,11 +74,11 @@ static void find_live(const layer *l, uint32_t *columns) {
     for (uint32_t y = 0; y < l->pad_h; y++) live_columns(l, y, columns + 2 * y);
     for (uint32_t oy = 0; oy < d->out_h; oy++) {
         uint32_t from = l->pad_w, to = 0;
-        for (const uint32_t *row = columns + 2 * oy * d->sh, *end = row + 2 * d->kh; row < end; row += 2) {
+        for (const uint32_t *row = columns + 2 * oy * d->sh, *end = row + 2 * l->span_h; row < end; row += 2) {
             from = row[0] < from ? row[0] : from;
             to = row[1] > to ? row[1] : to;
         }
-        const uint32_t first = from < d->kw ? 0 : (from - d->kw + d->sw) / d->sw, end = (to + d->sw - 1) / d->sw;
+        const uint32_t first = from < l->span_w ? 0 : (from - l->span_w + d->sw) / d->sw, end = (to + d->sw - 1) / d->sw;
         l->live[2 * oy] = first;
         l->live[2 * oy + 1] = to == 0 ? first : end < d->out_w ? end : d->out_w;
     }
@@ -149,8 +149,15 @@ void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, 
         for (uint32_t t = 0; t < l->tiles; t++) {
             const uint32_t q = l->tile_q[t];
             const size_t pairs = l->tile_q[t + 1] - q;
-            kern->dot(l->code, m.base, count, l->off + q, pairs, l->w + q * n * 2, n, m.acc);
-            if (net->read_noise) kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, l->v + q * n * 2, n, m.acc2);
+            const int16_t *w = l->w + q * n * 2;
+            const uint8_t *v = l->v + q * n * 2;
+            if (l->shift) {
+                kern->grouped(l->code, m.base, count, l->off + q, pairs, w, n, l->shift, m.acc);
+                if (net->read_noise) kern->grouped_u8(m.x2, m.base, count, l->off + q, pairs, v, n, l->shift, m.acc2);
+            } else {
+                kern->dot(l->code, m.base, count, l->off + q, pairs, w, n, m.acc);
+                if (net->read_noise) kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, v, n, m.acc2);
+            }
             convert_strip(net, l, &st, t, runs, &m);
         }
 }

@@ -51,11 +51,29 @@ static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m
             kern->dot(m->c, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
             for (uint32_t i = 0; i < count; i++) {
                 char *to = (char *)m->dx + position_base(l, p + i) * size;
-                for (size_t row = 0; row < l->d.kh; row++)
-                    kern->accumulate(m->patch + i * k + row * l->run, l->run, wide, to + row * l->pitch * size);
+                for (uint32_t row = 0; row < k; row += l->run)
+                    kern->accumulate(m->patch + i * k + row, l->run, wide, to + code_offset(l, row) * size);
             }
         }
     }
+}
+
+/* Transposed read with groups of channels: each column's errors go back to the channels of its own group. */
+static void transposed_groups(const layer *l, learn_memory *m) {
+    const size_t n = l->n;
+    int64_t *wide = wide_errors(l) ? m->dx : NULL;
+    int32_t *narrow = m->dx;
+    for (uint32_t p = 0; p < l->p; p++)
+        for (size_t q = 0; q < l->pairs; q++)
+            for (size_t j = 0; j < n; j++) { /* a row without a partner has one of weight 0 */
+                const int16_t *w = l->w + (q * n + j) * 2;
+                const int32_t c = m->c[p * n + j];
+                const size_t at = position_base(l, p) + l->off[q] + l->shift[j];
+                if (wide)
+                    wide[at] += c * w[0], wide[at + 1] += c * w[1];
+                else
+                    narrow[at] += c * w[0], narrow[at + 1] += c * w[1];
+            }
 }
 
 /* Positions where column j has an error, in order: number into m->live, place in the padded input into m->base. */
@@ -81,7 +99,7 @@ static void sparse_backward(const layer *l, const float *delta, learn_memory *m)
         const int32_t first = d->mask_start[j], end = d->mask_start[j + 1];
         const size_t live = first < end ? live_positions(l, delta, j, m) : 0;
         for (int32_t e = first; e < end; e++) {
-            float *to = m->dxs + (d->kh == 1 ? d->mask_row[e] : code_offset(l, d->mask_row[e]));
+            float *to = m->dxs + input_of(l, d->mask_row[e], j);
             const float value = d->value[e];
             for (size_t i = 0; i < live; i++) to[m->base[i]] += value * delta[m->live[i] * n + j];
         }
@@ -98,7 +116,9 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, in
     memset(m->dxs, 0, input * sizeof *m->dxs);
     repeat_columns(d->gain, l->n, m->repeated);
     const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->c);
-    if (l->p > 1)
+    if (l->shift)
+        transposed_groups(l, m);
+    else if (l->p > 1)
         transposed_conv(kern, l, m);
     else
         transposed_dense(kern, l, m);

@@ -107,6 +107,29 @@ FN void body_dot_u8(const int16_t *x, const uint32_t *base, size_t positions, co
         body_dot_columns_u8(x + base[0], off, pairs, w, n, acc);
 }
 
+/* Groups of channels: depthwise columns (one channel each) take inputs that lie side by side. */
+#define DOT_GROUPED(NAME, TYPE)                                                                                \
+    FN void NAME(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,  \
+                 const TYPE *w, size_t n, const uint32_t *shift, int32_t *acc) {                               \
+        const int depthwise = n > 1 && shift[n - 1] == n - 1;                                                  \
+        for (size_t p = 0; p < positions; p++, acc += n) {                                                     \
+            memset(acc, 0, n * sizeof *acc);                                                                   \
+            const TYPE *row = w;                                                                               \
+            for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                                 \
+                const int16_t *at = x + base[p] + off[q];                                                      \
+                if (depthwise) /* one row a pair: its partner's weight is zero */                              \
+                    for (size_t j = 0; j < n; j++) acc[j] += at[j] * row[2 * j];                               \
+                else                                                                                           \
+                    for (size_t j = 0; j < n; j++) {                                                           \
+                        const int16_t *in = at + shift[j];                                                     \
+                        acc[j] += in[0] * row[2 * j] + in[1] * row[2 * j + 1];                                 \
+                    }                                                                                          \
+            }                                                                                                  \
+        }                                                                                                      \
+    }
+DOT_GROUPED(body_grouped, int16_t)
+DOT_GROUPED(body_grouped_u8, uint8_t)
+
 FN vi body_load_s(const void *s, size_t e, int wide) {
     return wide ? vi_load((const int32_t *)s + e) : vi_load_i16((const int16_t *)s + e);
 }

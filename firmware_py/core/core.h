@@ -20,7 +20,9 @@ typedef struct layer {
     uint32_t index;               /* number among the analog layers */
     uint32_t k, n, p;             /* rows, columns, output positions */
     uint32_t tiles, pairs;        /* T, Q */
-    uint32_t run;                 /* rows whose inputs lie side by side: kw * in_c */
+    uint32_t run;                 /* rows whose inputs lie side by side: kw * in_c, less with dilation or groups */
+    uint32_t span_h, span_w;      /* what a window covers */
+    uint32_t depth, width;        /* channels and columns of a group */
     uint32_t pad_h, pad_w, pitch; /* padded input: rows, columns, elements of one row */
     int32_t lo, hi;               /* DAC codes */
     int wide;                     /* sums need int32, not int16 */
@@ -31,6 +33,7 @@ typedef struct layer {
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
     uint32_t *plane; /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
+    uint32_t *shift; /* [N] first channel of a column's group; NULL: one group */
     uint32_t *live;  /* [out_h][2] first output of a row that has inputs, and where they end */
     int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
     uint8_t *v;      /* [Q][N][2] */
@@ -52,6 +55,7 @@ typedef struct step {
     int reached;        /* in the backward pass: an error has come */
     uint16_t *positive; /* relu: one bit for each output, set where it is positive */
     uint16_t *place;    /* maxpool: which of the window is the first maximum */
+    float *kept;        /* other activations: dy/dx of each output; softmax: the output */
 } step;
 
 /* Where outputs lie: value 0 is the network's input, value i + 1 the output of node i. */
@@ -98,7 +102,18 @@ static inline uint32_t tile_end(const layer *l, uint32_t t) {
 static inline uint32_t has_partner(const layer *l, uint32_t k, uint32_t end) {
     return k + 1 < end && (k + 1) % l->run != 0;
 }
-static inline uint32_t code_offset(const layer *l, uint32_t k) { return k / l->run * l->pitch + k % l->run; }
+/* Offset of row k's input from that of the window's first, in the first group; and in the group of column j. */
+static inline uint32_t code_offset(const layer *l, uint32_t k) {
+    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+    return k / row * l->d.dilation_h * l->pitch + k % row / l->depth * l->d.dilation_w * l->d.in_c + channel;
+}
+static inline uint32_t input_of(const layer *l, uint32_t k, size_t j) {
+    return code_offset(l, k) + (l->shift ? l->shift[j] : 0);
+}
+/* Where the plane of a column's group begins among planes [in_c][pad_h][pad_w]. */
+static inline size_t plane_of(const layer *l, size_t j) {
+    return l->shift ? (size_t)l->shift[j] * l->pad_h * l->pad_w : 0;
+}
 
 static inline int32_t load_s(const layer *l, size_t e) {
     return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
@@ -132,6 +147,13 @@ void mean_pool(const rram_node *d, const float *x, float *y);
 void add_to(const float *from, size_t count, float *to);
 void max_pool_backward(const step *s, const float *delta, float *dx);
 void mean_pool_backward(const step *s, const float *delta, float *dx);
+
+/* activation.c */
+int is_activation(uint32_t op);
+void activate(const step *s, const float *x, float *y, int keep);
+void activation_backward(const step *s, float *delta);
+void concatenate(const step *s, uint32_t k, const float *from, float *y);
+void concat_backward(const step *s, uint32_t k, step *to);
 
 /* integer.c */
 void integer_step(const step *s, const int32_t *x, int32_t *y);

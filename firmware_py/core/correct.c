@@ -50,7 +50,7 @@ static void shares(const kernels *kern, const layer *l, uint32_t oy, uint32_t ro
     for (uint32_t j = 0; j < l->n; j++) { /* in order: what a column writes too far, the next one writes over */
         const int32_t first = d->mask_start[j], entries = d->mask_start[j + 1] - first;
         for (uint32_t r = 0; r < rows; r += together)
-            kern->sparse(m->planes + (size_t)(oy + r) * d->sh * l->pad_w, span, l->plane, d->mask_row + first,
+            kern->sparse(m->planes + plane_of(l, j) + (size_t)(oy + r) * d->sh * l->pad_w, span, l->plane, d->mask_row + first,
                          d->value + first, (size_t)entries, m->share + j * m->share_pitch + r * l->pad_w);
     }
 }
@@ -82,7 +82,7 @@ static void add_entries(const layer *l, float *y) {
         float share = 0.0f;
         for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++) {
             const uint32_t k = d->mask_row[i];
-            share += d->value[i] * ((float)l->code[d->kh == 1 ? k : code_offset(l, k)] * d->dac_lsb);
+            share += d->value[i] * ((float)l->code[l->run == l->k && !l->shift ? k : input_of(l, k, j)] * d->dac_lsb);
         }
         if (d->mask_start[j] < d->mask_start[j + 1]) y[j] += share;
     }

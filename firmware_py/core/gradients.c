@@ -25,8 +25,9 @@ static void column_gradients(const layer *l, size_t j, float scale, learn_memory
 }
 
 /* Sum over positions of code of the error times code of row k's input. */
-static int64_t entry_gradient(const kernels *kern, const layer *l, uint32_t k, size_t span, const learn_memory *m) {
-    const int16_t *input = l->p > 1 ? m->planes + l->plane[k] : l->code + code_offset(l, k);
+static int64_t entry_gradient(const kernels *kern, const layer *l, uint32_t k, size_t j, size_t span,
+                              const learn_memory *m) {
+    const int16_t *input = m->planes + plane_of(l, j) + l->plane[k];
     int64_t sum = 0;
     for (size_t at = 0; at < span; at += MOST_PRODUCTS)
         sum += kern->correlate(m->column + at, input + at, span - at < MOST_PRODUCTS ? span - at : MOST_PRODUCTS);
@@ -44,7 +45,7 @@ void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m
         column_gradients(l, j, scale, m);
         for (int32_t e = l->masked ? l->d.mask_start[j] : 0; l->masked && e < l->d.mask_start[j + 1]; e++) {
             const uint32_t k = l->d.mask_row[e];
-            const int64_t sum = l->p > 1 ? entry_gradient(kern, l, k, span, m) : m->c[j] * l->code[code_offset(l, k)];
+            const int64_t sum = l->p > 1 ? entry_gradient(kern, l, k, j, span, m) : m->c[j] * l->code[input_of(l, k, j)];
             m->value[e] = (float)sum * (scale * l->d.dac_lsb);
         }
     }

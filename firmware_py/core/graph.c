@@ -16,8 +16,9 @@ static size_t outputs_of(const rram_node *d) { return (size_t)d->out_h * d->out_
 static int check_node(const rram_node *d) {
     size_t in, out;
     if (!volume(d->in_h, d->in_w, d->in_c, &in) || !volume(d->out_h, d->out_w, d->out_c, &out)) return 0;
-    if ((d->op == RRAM_ADD) != (d->from_count > 1)) return 0;
-    if (d->op == RRAM_RELU || d->op == RRAM_ADD) return in == out;
+    if ((d->op == RRAM_ADD || d->op == RRAM_CONCAT) != (d->from_count > 1)) return 0;
+    if (d->op == RRAM_CONCAT && !d->parts) return 0;
+    if (is_activation(d->op) || d->op == RRAM_ADD || d->op == RRAM_CONCAT) return in == out;
     if (d->op == RRAM_THRESHOLDS) return in == out && d->thresholds && d->most >= 1 && d->most <= 255;
     if (d->op == RRAM_RENAME) {
         if (!d->row || !d->sign || in > 65535) return 0;
@@ -28,7 +29,7 @@ static int check_node(const rram_node *d) {
     if (d->kh < 1 || d->kw < 1 || d->sh < 1 || d->sw < 1 || d->kh > 4096 || d->kw > 4096 || d->sh > 4096 ||
         d->sw > 4096)
         return 0;
-    if (d->op == RRAM_ANALOG) return d->pad_top < d->kh && d->pad_left < d->kw;
+    if (d->op == RRAM_ANALOG) return 1; /* plan_layer looks closer */
     return (d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && d->in_c == d->out_c && d->kh * d->kw <= 65535 &&
            (d->out_h - 1) * d->sh + d->kh <= d->in_h && (d->out_w - 1) * d->sw + d->kw <= d->in_w;
 }
@@ -68,11 +69,16 @@ int check_graph(const rram_desc *desc) {
     for (uint32_t i = 0; i < desc->node_count; i++) {
         const rram_node *d = nodes + i;
         if (!check_node(d) || (d->from_count && !d->from)) return 0;
-        const size_t in = (size_t)d->in_h * d->in_w * d->in_c;
+        const size_t positions = (size_t)d->in_h * d->in_w;
+        uint64_t channels = 0;
+        if (d->op == RRAM_CONCAT && i == 0) return 0; /* the network's input is the first node's */
         for (uint32_t k = 0; k < source_count(d); k++) {
             const int32_t source = source_of(d, i, k);
+            const size_t in = positions * (d->op == RRAM_CONCAT ? d->parts[k] : d->in_c);
             if (source < -1 || source >= (int32_t)i || in != (source < 0 ? input : outputs_of(nodes + source))) return 0;
+            channels += d->op == RRAM_CONCAT ? d->parts[k] : 0;
         }
+        if (d->op == RRAM_CONCAT && channels != d->in_c) return 0;
         if (!check_kind(nodes, i)) return 0;
     }
     return 1;
@@ -81,7 +87,7 @@ int check_graph(const rram_desc *desc) {
 /* The value whose memory node i may write its output over: taken here for the last time, and only once; -1: none. A sum
  * is formed of the first two, then the others are added. */
 static int32_t taken_over(const rram_node *d, uint32_t i, const buffers *plan) {
-    if (d->op != RRAM_RELU && d->op != RRAM_ADD && d->op != RRAM_THRESHOLDS) return -1;
+    if (!is_activation(d->op) && d->op != RRAM_ADD && d->op != RRAM_THRESHOLDS) return -1;
     for (uint32_t k = 0; k < source_count(d) && k < 2; k++) {
         const int32_t source = source_of(d, i, k);
         uint32_t times = 0;

@@ -46,6 +46,11 @@ typedef struct kernels {
                 const int16_t *w, size_t n, int32_t *acc);
     void (*dot_u8)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
                    const uint8_t *w, size_t n, int32_t *acc);
+    /* the same where column j takes x[... + shift[j]]: groups of channels */
+    void (*grouped)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
+                    const int16_t *w, size_t n, const uint32_t *shift, int32_t *acc);
+    void (*grouped_u8)(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
+                       const uint8_t *w, size_t n, const uint32_t *shift, int32_t *acc);
     void (*convert)(const conversion *c);
     /* y[e] = gain[e % n] * (s[e] * unit) + offset[e % n]; gain and offset repeated */
     void (*digital)(const void *s, int wide, size_t count, size_t n, const float *gain, const float *offset, float unit,

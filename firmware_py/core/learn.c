@@ -97,8 +97,11 @@ static void give(step *to, const float *delta) {
 static void digital_backward(const rram_net *net, const step *s, step *to) {
     void (*const pool)(const step *, const float *, float *) =
         s->d->op == RRAM_MAXPOOL ? max_pool_backward : s->d->op == RRAM_AVGPOOL ? mean_pool_backward : NULL;
-    float *dx = s->y; /* of a relu: in place */
-    if (s->d->op == RRAM_RELU) net->kern->keep(s->y, s->out_size, s->positive);
+    float *dx = s->y; /* of an activation: in place */
+    if (s->d->op == RRAM_RELU)
+        net->kern->keep(s->y, s->out_size, s->positive);
+    else if (is_activation(s->d->op))
+        activation_backward(s, s->y);
     if (pool) {
         const int fits = s->room >= (s->in_size + LANES_MAX) * sizeof *dx;
         dx = !to->reached ? to->y : fits ? s->spare : net->scratch;
@@ -124,6 +127,8 @@ void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, co
                 if (learn_layer(net, s, adapt, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
             } else if (to && s->d->op == RRAM_ADD) {
                 give(to, s->y);
+            } else if (to && s->d->op == RRAM_CONCAT) {
+                concat_backward(s, k, to);
             } else if (to) {
                 digital_backward(net, s, to);
             }

@@ -93,6 +93,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
             if (base) *copy = *d, s.d = copy;
         }
         s.positive = take(&b, d->op == RRAM_RELU && inner ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
+        s.kept = take(&b, is_activation(d->op) && d->op != RRAM_RELU && inner ? s.out_size : 0, sizeof *s.kept);
         s.place = take(&b, d->op == RRAM_MAXPOOL && inner ? s.out_size : 0, sizeof *s.place);
         const size_t need = scratch_size(d, &l, s.room, plan.until[source_of(d, i, 0) + 1] > i);
         scratch = need > scratch ? need : scratch;
@@ -166,6 +167,13 @@ const float *forward(rram_net *net, const float *input, uint64_t read, int keep)
         } else if (s->d->op == RRAM_RELU) {
             net->kern->relu(x, s->out_size, s->y);
             if (keep && s->learns) net->kern->signs(s->y, s->out_size, s->positive);
+        } else if (is_activation(s->d->op)) {
+            activate(s, x, s->y, keep && s->learns);
+        } else if (s->d->op == RRAM_CONCAT) {
+            for (uint32_t k = 0; k < s->d->from_count; k++) {
+                const int32_t from = source_of(s->d, i, k);
+                concatenate(s, k, from < 0 ? input : net->steps[from].y, s->y);
+            }
         } else if (s->d->op == RRAM_ADD) {
             sum_inputs(net, i, input, s->y);
         } else if (s->d->op == RRAM_AVGPOOL) {

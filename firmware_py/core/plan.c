@@ -12,14 +12,21 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     l->index = index;
     l->coded = coded;
     l->n = node->out_c;
-    l->run = node->kw * node->in_c;
+    l->d.dilation_h += l->d.dilation_h == 0, l->d.dilation_w += l->d.dilation_w == 0, l->d.groups += l->d.groups == 0;
+    const rram_node *d = &l->d;
+    if (d->dilation_h > 4096 || d->dilation_w > 4096 || node->in_c % d->groups || l->n % d->groups) return 0;
+    if (d->groups > 1 && node->rank) return 0;
+    l->depth = node->in_c / d->groups, l->width = l->n / d->groups;
+    l->run = d->groups == 1 && d->dilation_w == 1 ? node->kw * node->in_c : l->depth;
+    l->span_h = (node->kh - 1) * d->dilation_h + 1, l->span_w = (node->kw - 1) * d->dilation_w + 1;
+    if (node->pad_top >= l->span_h || node->pad_left >= l->span_w) return 0;
     if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
     if (node->tile_rows < 1 || node->tile_rows > RRAM_MAX_ROWS || node->signed_in > 1) return 0;
     if (node->rank > 65535) return 0;
-    const uint64_t k = (uint64_t)node->kh * l->run, p = (uint64_t)node->out_h * node->out_w;
-    const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + node->kh,
+    const uint64_t k = (uint64_t)node->kh * node->kw * l->depth, p = (uint64_t)node->out_h * node->out_w;
+    const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + l->span_h,
                    have_h = (uint64_t)node->in_h + node->pad_top;
-    const uint64_t need_w = (uint64_t)(node->out_w - 1) * node->sw + node->kw,
+    const uint64_t need_w = (uint64_t)(node->out_w - 1) * node->sw + l->span_w,
                    have_w = (uint64_t)node->in_w + node->pad_left;
     const uint64_t pad_h = need_h > have_h ? need_h : have_h, pad_w = need_w > have_w ? need_w : have_w;
     const uint64_t tiles = (k + node->tile_rows - 1) / node->tile_rows;
@@ -51,6 +58,8 @@ void place_layer(layer *l, bump *b) {
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
     l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
+    l->shift = take(b, l->d.groups > 1 ? n : 0, sizeof *l->shift);
+    if (l->d.groups == 1) l->shift = NULL;
     l->live = take(b, 2 * (size_t)l->d.out_h, sizeof *l->live);
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
@@ -69,9 +78,11 @@ void pair_rows(layer *l) {
     }
     l->tile_q[l->tiles] = q;
     for (uint32_t k = 0; l->plane && k < l->k; k++) {
-        const uint32_t row = k / l->run, column = k % l->run / l->d.in_c, channel = k % l->d.in_c;
-        l->plane[k] = (channel * l->pad_h + row) * l->pad_w + column;
+        const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+        const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
+        l->plane[k] = (channel * l->pad_h + y) * l->pad_w + x;
     }
+    for (uint32_t j = 0; l->shift && j < l->n; j++) l->shift[j] = j / l->width * l->depth;
 }
 
 /* Offset of the first input of output position p in the padded codes. */

@@ -21,7 +21,8 @@
 #endif
 
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
-               RRAM_THRESHOLDS = 6, RRAM_RENAME = 7 };
+               RRAM_THRESHOLDS = 6, RRAM_RENAME = 7, RRAM_RELU6 = 8, RRAM_LEAKY_RELU = 9, RRAM_HARD_SWISH = 10,
+               RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
 enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1 };
@@ -35,13 +36,16 @@ typedef struct rram_node {
     uint32_t out_h, out_w, out_c;
     uint32_t kh, kw, sh, sw;     /* kernel or window, and stride */
     uint32_t pad_top, pad_left;  /* analog: code 0 outside the image */
+    uint32_t dilation_h, dilation_w; /* analog: distance of neighbours in a window; 0 is 1 */
+    uint32_t groups;             /* analog: column j takes the in_c / groups channels of its group; 0 is 1 */
+    float slope;                 /* leaky_relu, below 0 */
     uint32_t tile_rows;          /* R, 1..256 */
     uint32_t signed_in;          /* 1: the DAC takes both signs */
     uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
     float w_step, dac_lsb, adc_lsb;
     uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none. Learning leaves it alone */
     const float *low_a, *low_b; /* [K][rank], [rank][N] */
-    const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c, N = out_c */
+    const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c / groups, N = out_c */
     float *gain, *offset;                                 /* [N], changed by learning */
     float *value;                                         /* [nnz], changed by learning */
     const int32_t *mask_start;                            /* [N + 1] */
@@ -49,7 +53,8 @@ typedef struct rram_node {
     const float *gain_scale, *offset_scale, *value_scale; /* prior step scales sv, like gain, offset, value */
     double *ms; /* [3] running mean squares: gain, offset, value; 0: none yet */
     uint32_t from_count; /* 0: takes the output of the node before, the first node the network's input */
-    const int32_t *from; /* [from_count] which earlier nodes' outputs, -1 the network's input; several: RRAM_ADD */
+    const int32_t *from; /* [from_count] which earlier nodes' outputs, -1 the network's input; several: RRAM_ADD, RRAM_CONCAT */
+    const uint32_t *parts; /* concat: [from_count] channels of each; not for the first node */
     /* Networks of integers: behind their first analog layer all is int32. */
     uint32_t integer;          /* analog: gives sums of ADC codes, without a correction */
     uint32_t most;             /* thresholds: how many a column has, the highest code; 1..255 */

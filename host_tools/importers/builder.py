@@ -62,14 +62,19 @@ class Builder:
         return self.keras.Model(self.image, logits.tensor, name=tidy(name))
 
     def conv(
-        self, v: Value, name: str, kernel: Array, bias: Array | None, stride: Sequence[int], padding: str | Pads
-    ) -> Value:
-        """A convolution; kernel [height, width, inputs, filters], bias [filters]."""
+        self, v: Value, name: str, kernel: Array, bias: Array | None, stride: Sequence[int], padding: str | Pads,
+        dilation: Sequence[int] = (1, 1), groups: int = 1,
+    ) -> Value:  # fmt: skip
+        """A convolution; kernel [height, width, inputs / groups, filters], bias [filters]."""
         _expect(len(v.shape) == 3, f"a convolution of an input of shape {list(v.shape)}")
-        w = numbers(kernel)
-        _expect(w.ndim == 4 and w.shape[2] == v.shape[-1], f"a kernel {list(w.shape)} on {v.shape[-1]} channels")
+        w, channels = numbers(kernel), v.shape[-1]
+        fits = w.ndim == 4 and w.shape[2] * groups == channels and w.shape[3] % groups == 0
+        among = f" in {groups} groups" if groups > 1 else ""
+        _expect(fits, f"a kernel {list(w.shape)} on {channels} channels{among}")
         offset = np.zeros(w.shape[-1]) if bias is None else _vector(bias, w.shape[-1])
-        size, step = w.shape[:2], (int(stride[0]), int(stride[1]))
+        step, apart = (int(stride[0]), int(stride[1])), (int(dilation[0]), int(dilation[1]))
+        _expect(step == (1, 1) or apart == (1, 1), f"stride {list(step)} with dilation {list(apart)}")
+        size = tuple((k - 1) * d + 1 for k, d in zip(w.shape[:2], apart, strict=True))  # what a window covers
         if not isinstance(padding, str):
             name_of_it = "valid" if padding == NO_PADS else named_padding(padding, v.shape, size, step)
             if isinstance(name_of_it, str):
@@ -79,10 +84,14 @@ class Builder:
             v, padding = self.pad(v, f"{name}_pad", padding), "valid"
         fits = all(s >= k for s, k in zip(v.shape, size, strict=False))
         _expect(padding != "valid" or fits, f"a kernel {list(size)} on {list(v.shape)}")
-        scale, shift = _affine(v)
-        offset = offset + np.einsum("hwij,i->j", w, shift)
-        layer = self.keras.layers.Conv2D(w.shape[3], size, strides=step, padding=padding, name=self._name(name))
-        return self._weighted(v, layer, w * scale[:, None], offset)
+        scale, shift = (_for_columns(x, groups, w.shape[3]) for x in _affine(v))
+        offset = offset + np.einsum("hwij,ij->j", w, shift)
+        more = {"strides": step, "padding": padding, "dilation_rate": apart, "name": self._name(name)}
+        if groups == channels > 1:
+            layer = self.keras.layers.DepthwiseConv2D(w.shape[:2], depth_multiplier=w.shape[3] // channels, **more)
+            return self._weighted(v, layer, (w * scale).reshape(*w.shape[:2], channels, -1), offset)
+        layer = self.keras.layers.Conv2D(w.shape[3], w.shape[:2], groups=groups, **more)
+        return self._weighted(v, layer, w * scale, offset)
 
     def dense(self, v: Value, name: str, kernel: Array, bias: Array | None) -> Value:
         """A dense layer; kernel [inputs, units] in the file's order, bias [units]."""
@@ -107,7 +116,8 @@ class Builder:
         times, plus = (_in_columns(x, v.order) for x in (times, plus))
         if v.layer is not None:
             kernel, bias = (np.asarray(x, np.float64) for x in v.layer.get_weights())
-            v.layer.set_weights([kernel * times, bias * times + plus])
+            per_column = times.reshape(kernel.shape[2:]) if "Depthwise" in type(v.layer).__name__ else times
+            v.layer.set_weights([kernel * per_column, bias * times + plus])
             return v
         _expect(v.scale is not None or v.tensor is self.image, "a constant on other values than an image or a layer's")
         old_scale, old_shift = _affine(v)
@@ -125,10 +135,30 @@ class Builder:
         layer.set_weights([gamma, beta, mean, variance])
         return Value(tensor, axes=v.axes, order=v.order)
 
-    def relu(self, v: Value, name: str) -> Value:
-        """max(v, 0)."""
-        _expect(v.scale is None, "a ReLU on an image that is not 0 to 1")
-        return self._plain(v, self.keras.layers.ReLU(name=self._name(name)))
+    def activation(self, v: Value, name: str, kind: str, slope: float = 0.0) -> Value:
+        """kind: 'relu', 'relu6', 'hard_swish', or 'leaky_relu' with its slope below 0."""
+        _expect(v.scale is None, f"{kind} on an image that is not 0 to 1")
+        _expect(kind != "leaky_relu" or 0 < slope <= 1, f"a leaky ReLU with slope {slope:g}")
+        layers, label = self.keras.layers, self._name(name)
+        if kind == "leaky_relu":
+            return self._plain(v, layers.LeakyReLU(negative_slope=slope, name=label))
+        if kind == "hard_swish":
+            return self._plain(v, layers.Activation("hard_silu", name=label))
+        return self._plain(v, layers.ReLU(max_value=6.0 if kind == "relu6" else None, name=label))
+
+    def concat(self, values: Sequence[Value], name: str) -> Value:
+        """Channels, or features, of several values, one's behind the other's."""
+        first = values[0]
+        shapes = ", ".join(str(list(v.shape)) for v in values)
+        _expect(all(v.shape[:-1] == first.shape[:-1] and v.axes == first.axes for v in values), f"{shapes} joined")
+        _expect(all(v.scale is None for v in values), "an image that is not 0 to 1 joined with others")
+        order = None
+        if any(v.order is not None for v in values):
+            before = np.cumsum([0, *(v.shape[-1] for v in values)])
+            order = np.concatenate([start + (np.arange(v.shape[-1]) if v.order is None else v.order)
+                                    for start, v in zip(before[:-1], values, strict=True)])  # fmt: skip
+        tensor = self.keras.layers.Concatenate(name=self._name(name))([v.tensor for v in values])
+        return Value(tensor, axes=first.axes, order=order)
 
     def pool(self, v: Value, name: str, kind: str, size: Sequence[int], stride: Sequence[int]) -> Value:
         """Pooling without padding; kind: 'max' or 'average'."""
@@ -204,6 +234,12 @@ def _vector(array: Array, size: int) -> F64:
 def _affine(v: Value) -> tuple[F64, F64]:
     n = v.shape[-1]
     return (np.ones(n) if v.scale is None else v.scale), (np.zeros(n) if v.shift is None else v.shift)
+
+
+def _for_columns(x: F64, groups: int, columns: int) -> F64:
+    """What each column's inputs have of a vector over channels: [channels] -> [channels / groups, columns]."""
+    own: F64 = x.reshape(groups, -1)[np.arange(columns) // (columns // groups)].T
+    return own
 
 
 def _shifted(v: Value) -> bool:

@@ -15,6 +15,8 @@ from host_tools.importers.onnx_file import CHANNELS_FIRST, read_onnx
 from host_tools.importers.operators import Array, Network, Operator, Unsuitable
 
 FLOATS = (1, 10, 11, 16)  # to what a Cast changes nothing
+ACTIVATIONS = {"Relu": "relu", "LeakyRelu": "leaky_relu", "HardSwish": "hard_swish"}
+SLOPE = 0.01  # of a LeakyRelu that does not say its own
 POOLS = {"MaxPool": "max", "AveragePool": "average"}
 Verb = Callable[[Builder, Network, Operator, list[Value]], Value]
 
@@ -33,8 +35,10 @@ def _reason(network: Network, operator: Operator) -> str | None:
     kind, options = operator.kind, operator.options
     if kind not in VERBS:
         return kind
-    if options.get("group", 1) != 1 or any(d != 1 for d in options.get("dilations", [])):
-        return f"{kind} with groups or dilation"
+    if kind in POOLS and any(d != 1 for d in options.get("dilations", [])):
+        return f"{kind} with dilation"
+    if kind == "Clip" and _limits(network, operator) not in ((0.0, None), (0.0, 6.0)):
+        return "Clip to other limits than 0, or 0 and 6"
     if options.get("auto_pad", "NOTSET") == "SAME_LOWER":
         return f"{kind} with auto_pad SAME_LOWER"
     if kind in POOLS and (any(options.get("pads", [])) or options.get("ceil_mode", 0)
@@ -64,7 +68,8 @@ def _conv(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
     same = o.options.get("auto_pad", "NOTSET") == "SAME_UPPER"
     padding: Any = "same" if same else ((top, bottom), (left, right))
     stride = o.options.get("strides", [1, 1])
-    return b.conv(v[0], o.name, kernel, n.constant(o, 2), stride, padding)
+    apart, groups = o.options.get("dilations", [1, 1]), o.options.get("group", 1)
+    return b.conv(v[0], o.name, kernel, n.constant(o, 2), stride, padding, apart, groups)
 
 
 def _gemm(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
@@ -174,8 +179,28 @@ def _squeeze(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
     return b.flatten(v[0], o.name)
 
 
-def _relu(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    return b.relu(v[0], o.name)
+def _activation(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
+    if o.kind == "Clip":
+        return b.activation(v[0], o.name, "relu" if _limits(n, o)[1] is None else "relu6")
+    return b.activation(v[0], o.name, ACTIVATIONS[o.kind], float(o.options.get("alpha", SLOPE)))
+
+
+def _limits(n: Network, o: Operator) -> tuple[float | None, float | None]:
+    """What a Clip keeps within, by attributes (before opset 11) or constants."""
+    found = []
+    for index, key in ((1, "min"), (2, "max")):
+        constant = n.constant(o, index)
+        given = o.options.get(key) if constant is None or constant.size != 1 else float(constant.reshape(-1)[0])
+        found.append(None if given is None else float(given))
+    return found[0], found[1]
+
+
+def _concat(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
+    axis = int(o.options.get("axis", 0)) % (1 + len(v[0].shape))
+    channels = axis == 1 if len(v[0].shape) == 1 else axis > 0 and v[0].axes[axis - 1] == 2
+    if len(v) != len(o.inputs) or not channels:
+        raise Unsuitable(f"constants, or axis {axis}, joined")
+    return b.concat(v, o.name)
 
 
 def _same(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
@@ -202,6 +227,6 @@ VERBS: dict[str, Verb] = {
     "Conv": _conv, "Gemm": _gemm, "MatMul": _matmul, **dict.fromkeys(POOLS, _pool), "GlobalAveragePool": _global_mean,
     "ReduceMean": _reduce_mean, "BatchNormalization": _norm, **dict.fromkeys(("Add", "Sum"), _add),
     **dict.fromkeys(("Mul", "Div", "Sub"), _scale), "Transpose": _transpose, "Flatten": _flatten, "Reshape": _reshape,
-    "Squeeze": _squeeze, "Relu": _relu,
+    "Squeeze": _squeeze, "Clip": _activation, **dict.fromkeys(ACTIVATIONS, _activation), "Concat": _concat,
     **dict.fromkeys(("Identity", "Dropout", "Cast", "Softmax", "LogSoftmax"), _same),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from host_tools.importers.operators import Network, Operator, Unsuitable
 from host_tools.importers.tflite_file import read_tflite
 
 PADDING = {0: "same", 1: "valid"}
+ACTIVATIONS = {"RELU": "relu", "RELU6": "relu6", "HARD_SWISH": "hard_swish", "LEAKY_RELU": "leaky_relu"}
 SKIPPED = ("QUANTIZE", "DEQUANTIZE", "CAST")
 Verb = Callable[[Builder, Network, Operator, list[Value]], Value]
 
@@ -30,13 +31,11 @@ def _reason(network: Network, operator: Operator) -> str | None:
     """Why an operator is not carried, whatever its input; None if it may be."""
     if operator.kind not in VERBS:
         return operator.kind
-    if operator.options["activation"] not in ("NONE", "RELU"):
+    if operator.options["activation"] not in ("NONE", *ACTIVATIONS):
         return f"{operator.kind} with activation {operator.options['activation']}"
-    if operator.options.get("DilationHFactor", 1) != 1 or operator.options.get("DilationWFactor", 1) != 1:
-        return "dilation"
     if operator.kind in ("MAX_POOL_2D", "AVERAGE_POOL_2D") and PADDING.get(operator.options["Padding"]) != "valid":
         return "pooling with padding 'same'"
-    if operator.kind in ("CONV_2D", "FULLY_CONNECTED") and network.constant(operator, 1) is None:
+    if operator.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED") and network.constant(operator, 1) is None:
         return "weights that are computed"
     if operator.kind in ("MUL", "SUB") and len(network.constants_of(operator)) != 1:
         return f"{operator.kind} of two computed values"
@@ -44,9 +43,12 @@ def _reason(network: Network, operator: Operator) -> str | None:
 
 
 def _conv(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    kernel = _weights(n, o).transpose(1, 2, 3, 0)
-    stride = (o.options["StrideH"], o.options["StrideW"])
-    return _fused(b, o, b.conv(v[0], o.name, kernel, n.constant(o, 2), stride, PADDING[o.options["Padding"]]))
+    kernel, groups = _weights(n, o).transpose(1, 2, 3, 0), 1
+    if o.kind == "DEPTHWISE_CONV_2D":  # there [1, height, width, columns]
+        kernel, groups = kernel.transpose(0, 1, 3, 2), v[0].shape[-1]
+    stride, padding = (o.options["StrideH"], o.options["StrideW"]), PADDING[o.options["Padding"]]
+    apart = (o.options["DilationHFactor"], o.options["DilationWFactor"])
+    return _fused(b, o, b.conv(v[0], o.name, kernel, n.constant(o, 2), stride, padding, apart, groups))
 
 
 def _dense(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
@@ -57,7 +59,7 @@ def _dense(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
 
 def _weights(n: Network, o: Operator) -> Any:
     weights = n.constant(o, 1)
-    wanted = 4 if o.kind == "CONV_2D" else 2
+    wanted = 2 if o.kind == "FULLY_CONNECTED" else 4
     if weights is None or weights.ndim != wanted:
         raise Unsuitable(f"weights expected in {wanted} dimensions")
     return weights
@@ -108,8 +110,14 @@ def _reshape(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
     return v[0]
 
 
-def _relu(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
-    return b.relu(v[0], o.name)
+def _activation(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
+    return b.activation(v[0], o.name, ACTIVATIONS[o.kind], float(o.options.get("Alpha", 0)))
+
+
+def _concat(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
+    if len(v) != len(o.inputs) or o.options["Axis"] not in (-1, len(v[0].shape)):
+        raise Unsuitable(f"constants, or axis {o.options['Axis']}, joined")
+    return _fused(b, o, b.concat(v, o.name))
 
 
 def _same(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
@@ -117,11 +125,13 @@ def _same(b: Builder, n: Network, o: Operator, v: list[Value]) -> Value:
 
 
 def _fused(b: Builder, o: Operator, v: Value) -> Value:
-    return b.relu(v, f"{o.name}_relu") if o.options["activation"] == "RELU" else v
+    fused = ACTIVATIONS.get(o.options["activation"])
+    return b.activation(v, f"{o.name}_{fused}", fused) if fused else v
 
 
 VERBS: dict[str, Verb] = {
-    "CONV_2D": _conv, "FULLY_CONNECTED": _dense, "MAX_POOL_2D": _pool, "AVERAGE_POOL_2D": _pool, "MEAN": _mean,
-    "ADD": _add, "MUL": _scale, "SUB": _scale, "PAD": _pad, "RESHAPE": _reshape, "RELU": _relu,
+    "CONV_2D": _conv, "DEPTHWISE_CONV_2D": _conv, "FULLY_CONNECTED": _dense, "CONCATENATION": _concat,
+    "MAX_POOL_2D": _pool, "AVERAGE_POOL_2D": _pool, "MEAN": _mean, "ADD": _add, "MUL": _scale, "SUB": _scale,
+    "PAD": _pad, "RESHAPE": _reshape, **dict.fromkeys(ACTIVATIONS, _activation),
     **dict.fromkeys(("SOFTMAX", "LOG_SOFTMAX"), _same), **dict.fromkeys(SKIPPED, _same),
 }  # fmt: skip

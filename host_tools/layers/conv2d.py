@@ -21,10 +21,12 @@ class Windowed(RRAMLayer):
         w_clip: float,
         strides: tuple[int, int] = (1, 1),
         padding: str = "valid",
+        dilation_rate: tuple[int, int] = (1, 1),
         **kwargs: Any,
     ) -> None:
         super().__init__(profile, w_clip, **kwargs)
         self.kernel_size, self.strides, self.padding = tuple(kernel_size), tuple(strides), padding
+        self.dilation_rate = tuple(dilation_rate)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training:
@@ -48,6 +50,7 @@ class Windowed(RRAMLayer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
         }
 
 
@@ -56,19 +59,31 @@ class RRAMConv2D(Windowed):
     """A convolution of `filters` columns; input [n, height, width, channels]; arguments as Keras' Conv2D."""
 
     def __init__(
-        self, filters: int, kernel_size: tuple[int, int], profile: dict[str, Any], w_clip: float, **kwargs: Any
+        self,
+        filters: int,
+        kernel_size: tuple[int, int],
+        profile: dict[str, Any],
+        w_clip: float,
+        groups: int = 1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(kernel_size, profile, w_clip, **kwargs)
-        self.filters = filters
+        self.filters, self.groups = filters, groups
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        self.add_pairs((*self.kernel_size, input_shape[-1], self.filters))
+        self.add_pairs((*self.kernel_size, input_shape[-1] // self.groups, self.filters))
 
     def windows(self, x: Any, kernel: Any) -> Any:
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+        more = {"strides": self.strides, "padding": self.padding, "dilation_rate": self.dilation_rate}
+        if self.groups == 1:
+            return ops.conv(x, kernel, data_format="channels_last", **more)
+        # TensorFlow has no gradient of a convolution with groups on a processor.
+        parts = zip(ops.split(x, self.groups, axis=-1), ops.split(kernel, self.groups, axis=-1), strict=True)
+        return ops.concatenate([ops.conv(a, b, data_format="channels_last", **more) for a, b in parts], axis=-1)
 
     def drawn_windows(self, x: Any, kernels: Any) -> Any:
-        if keras.backend.backend() != "jax" or self.draws == 1:
+        plain = self.groups == 1 and self.dilation_rate == (1, 1)
+        if keras.backend.backend() != "jax" or self.draws == 1 or not plain:
             return super().drawn_windows(x, kernels)
         # One product of all groups' windows: XLA takes minutes to choose many small convolutions, and runs them slowly.
         windows = unfold(x, self.kernel_size, self.strides, self.padding)
@@ -77,7 +92,7 @@ class RRAMConv2D(Windowed):
         return ops.reshape(product, (-1, *windows.shape[1:3], self.filters))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "filters": self.filters}
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
 
 @keras.saving.register_keras_serializable(package="rram_edge")
@@ -102,7 +117,8 @@ class RRAMDepthwiseConv2D(Windowed):
         self.add_pairs((*self.kernel_size, input_shape[-1], self.depth_multiplier))
 
     def windows(self, x: Any, kernel: Any) -> Any:
-        return ops.depthwise_conv(x, kernel, strides=self.strides, padding=self.padding, data_format="channels_last")
+        more = {"strides": self.strides, "padding": self.padding, "dilation_rate": self.dilation_rate}
+        return ops.depthwise_conv(x, kernel, data_format="channels_last", **more)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "depth_multiplier": self.depth_multiplier}

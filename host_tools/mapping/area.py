@@ -57,8 +57,8 @@ def macro_of(bundle: Bundle) -> MacroConfig:
 
 def layer_sizes(layers: Sequence[AnalogLayer]) -> list[LayerSize]:
     """Sizes of a bundle's layers, with their mask entries and ranks."""
-    return [LayerSize(layer.name, layer.k, layer.n, layer.node.positions, int(layer.mask_rows.size), layer.sram.rank)
-            for layer in layers]
+    return [LayerSize(layer.name, layer.k, layer.n, layer.node.positions, int(layer.mask_rows.size), layer.sram.rank,
+                      layer.node.groups) for layer in layers]  # fmt: skip
 
 
 def entries_for_area(

@@ -8,11 +8,14 @@ from typing import Any
 from host_tools.errors import HostError
 from host_tools.mapping.walk import Step, walk
 
-ANALOG = {"Dense": "dense", "RRAMDense": "dense", "Conv2D": "conv2d", "RRAMConv2D": "conv2d"}
+ANALOG = {"Dense": "dense", "RRAMDense": "dense",
+          **dict.fromkeys(("Conv2D", "RRAMConv2D", "DepthwiseConv2D", "RRAMDepthwiseConv2D"), "conv2d")}  # fmt: skip
 NORMS = ("BatchNormalization", "ChipNormalization")
 POOLS = ("MaxPooling2D", "AveragePooling2D")
-DIGITAL = ("ReLU", "Relu", "Activation", "Softmax", "Add", "Flatten", "Reshape", "ZeroPadding2D",
-           "GlobalAveragePooling2D", *POOLS, *NORMS)  # fmt: skip
+DIGITAL = ("ReLU", "Relu", "LeakyReLU", "Activation", "Softmax", "Add", "Concatenate", "Flatten", "Reshape",
+           "ZeroPadding2D", "GlobalAveragePooling2D", *POOLS, *NORMS)  # fmt: skip
+OPS = {"relu": "relu", "relu6": "relu6", "leaky_relu": "leaky_relu", "hard_silu": "hard_swish", "softmax": "softmax"}
+SLOPE = 0.2  # of leaky_relu, where it is given by name (Keras)
 IDENTITY = ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Identity")  # where nothing is trained
 
 
@@ -52,10 +55,21 @@ def not_carried(steps: list[Step]) -> dict[str, str]:
 def activation_of(layer: Any) -> str:
     """Name of the function that a layer applies at its end: 'linear' where there is none."""
     kind = type(layer).__name__
+    if kind == "ReLU" and layer.negative_slope:
+        return "leaky_relu"
+    if kind == "ReLU" and layer.max_value == 6:
+        return "relu6"
     if kind in ("ReLU", "Relu", "Softmax"):
         return kind.lower()
+    if kind == "LeakyReLU":
+        return "leaky_relu"
     activation = getattr(layer, "activation", None)
     return "linear" if activation is None else str(getattr(activation, "__name__", type(activation).__name__))
+
+
+def slope_of(layer: Any) -> float:
+    """What a leaky ReLU multiplies numbers below 0 by."""
+    return float(getattr(layer, "negative_slope", SLOPE))
 
 
 def users(steps: list[Step], index: int) -> list[Step]:
@@ -83,20 +97,22 @@ def _reason(steps: list[Step], index: int) -> str | None:
         return "used more than once, or with a second output"
     if kind not in DIGITAL and kind not in ANALOG:
         return kind
-    if activation_of(layer) not in ("linear", "relu", "softmax"):
-        return f"activation {activation_of(layer)}"
-    if kind == "ReLU" and (layer.max_value is not None or layer.negative_slope or layer.threshold):
-        return "ReLU with max_value, negative_slope or threshold"
+    activation = activation_of(layer)
+    if activation not in ("linear", *OPS):
+        return f"activation {activation}"
+    if kind == "ReLU" and (layer.threshold or layer.max_value not in (None, 6)
+                           or (layer.negative_slope and layer.max_value is not None)):  # fmt: skip
+        return "ReLU with a threshold, a max_value other than 6, or max_value and negative_slope"
+    if activation == "leaky_relu" and not 0 < slope_of(layer) <= 1:
+        return f"leaky ReLU with slope {slope_of(layer):g}"
+    if kind in ("Softmax", "Concatenate") and layer.axis not in (-1, len(step.out_shape)):
+        return f"{kind} along axis {layer.axis}"
     if getattr(layer, "data_format", "channels_last") not in (None, "channels_last"):
         return f"data_format {layer.data_format}"
-    if getattr(layer, "groups", 1) != 1 or tuple(getattr(layer, "dilation_rate", (1, 1))) != (1, 1):
-        return "groups or dilation"
     if kind in POOLS and layer.padding != "valid":
         return f"pooling with padding '{layer.padding}'"
     if kind == "Reshape" and not is_reshape(step):
         return f"Reshape to {list(step.out_shape)}"
-    if activation_of(layer) == "softmax" and index < len(steps) - 1:
-        return "softmax before the end"
     return _place(steps, index)
 
 
@@ -105,6 +121,8 @@ def _place(steps: list[Step], index: int) -> str | None:
     step, kind = steps[index], steps[index].kind
     if ANALOG.get(kind) == "dense" and len(step.in_shapes[0]) != 1:
         return "Dense on an image, expected Flatten before it"
+    if kind == "Concatenate" and any(source < 0 for source in step.sources) and index == 0:
+        return "Concatenate of the input with itself"
     if kind == "Add" and (len(step.sources) < 2 or any(shape != step.out_shape for shape in step.in_shapes)):
         return "Add of other things than two or more outputs of one shape"
     if kind in NORMS and folds_into(steps, index) is None:
@@ -117,7 +135,9 @@ def _place(steps: list[Step], index: int) -> str | None:
 def _takes_padding(user: Step, padding: Step) -> bool:
     if ANALOG.get(user.kind) != "conv2d" or user.layer.padding != "valid":
         return False
-    return all(max(pair) < width for pair, width in zip(padding.layer.padding, user.layer.kernel_size, strict=True))
+    apart = getattr(user.layer, "dilation_rate", (1, 1))
+    spans = [(size - 1) * d + 1 for size, d in zip(user.layer.kernel_size, apart, strict=True)]
+    return all(max(pair) < span for pair, span in zip(padding.layer.padding, spans, strict=True))
 
 
 def folds_into(steps: list[Step], index: int) -> int | None:

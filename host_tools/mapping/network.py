@@ -99,7 +99,7 @@ def _shares(targets_uS: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _map_plain(layer: Any, targets_uS: npt.NDArray[np.float64], clip_sd: float) -> MappedLayer:
     kernel, *bias = _finite_weights(layer)
-    matrix = kernel.reshape(-1, kernel.shape[-1])
+    matrix = kernel.reshape(-1, _columns(layer, kernel.shape))
     clip = float(min(clip_sd * matrix.std(), np.abs(matrix).max()))
     if clip <= 0:
         raise HostError(f"{layer.name}: all weights are the same, expected different ones")
@@ -115,7 +115,7 @@ def _map_rram(layer: Any, targets_uS: npt.NDArray[np.float64]) -> MappedLayer:
 
     def matrix(values: Any) -> npt.NDArray[Any]:
         array = np.asarray(values)
-        return array.reshape(-1, array.shape[-1])
+        return array.reshape(-1, _columns(layer, array.shape))
 
     _finite_weights(layer)
     own, shares, kernel = layer.table.values, _shares(targets_uS), matrix(layer.kernel).astype(np.float32)
@@ -127,6 +127,11 @@ def _map_rram(layer: Any, targets_uS: npt.NDArray[np.float64]) -> MappedLayer:
         np.asarray(layer.gain, np.float32), np.asarray(layer.bias, np.float32),
         mask=mask if mask.any() else None, exact=kernel if mask.any() else None,
     )  # fmt: skip
+
+
+def _columns(layer: Any, shape: tuple[int, ...]) -> int:
+    """Columns of a kernel's matrix: its last axis, of a depthwise one the last two (channel, multiplier)."""
+    return int(shape[-2] * shape[-1] if "Depthwise" in type(layer).__name__ else shape[-1])
 
 
 def _finite_weights(layer: Any) -> list[npt.NDArray[np.float32]]:

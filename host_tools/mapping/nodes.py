@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from host_tools.mapping.carried import ANALOG, NORMS, activation_of, is_reshape
+from host_tools.mapping.carried import ANALOG, NORMS, OPS, activation_of, is_reshape, slope_of
 from host_tools.mapping.walk import Shape, Step
 
 Document = dict[str, Any]
@@ -36,8 +36,8 @@ def _nodes_of(step: Step, steps: list[Step]) -> list[Document]:
     nodes: list[Document] = []
     if kind in ANALOG:
         nodes.append(_analog(step, steps))
-    elif kind == "Add":
-        nodes.append({"op": "add"})
+    elif kind in ("Add", "Concatenate"):
+        nodes.append({"op": "add" if kind == "Add" else "concat"})
     elif kind in ("MaxPooling2D", "AveragePooling2D"):
         op = "maxpool2d" if kind == "MaxPooling2D" else "avgpool2d"
         nodes.append({"op": op, "pool": list(layer.pool_size), "stride": list(layer.strides)})
@@ -48,8 +48,9 @@ def _nodes_of(step: Step, steps: list[Step]) -> list[Document]:
             nodes.append({"op": "flatten"})
     elif is_reshape(step):
         nodes.append({"op": "flatten"})
-    if kind not in NORMS and activation_of(layer) == "relu":
-        nodes.append({"op": "relu"})
+    activation = "linear" if kind in NORMS else activation_of(layer)
+    if activation in OPS and not (activation == "softmax" and step is steps[-1]):
+        nodes.append({"op": OPS[activation]} | ({"slope": slope_of(layer)} if activation == "leaky_relu" else {}))
     return nodes
 
 
@@ -59,11 +60,26 @@ def _analog(step: Step, steps: list[Step]) -> Document:
     before = steps[step.sources[0]] if step.sources[0] >= 0 else None
     if before is not None and before.kind == "ZeroPadding2D":
         given = before.in_shapes[0]
-        padding = named_padding(before.layer.padding, given, tuple(layer.kernel_size), tuple(layer.strides))
+        window = zip(layer.kernel_size, dilation_of(layer), strict=True)
+        span = tuple((size - 1) * apart + 1 for size, apart in window)
+        padding = named_padding(before.layer.padding, given, span, tuple(layer.strides))
     node: Document = {"op": kind, "name": layer.name, "in": list(given), "out": list(step.out_shape)}
     if kind == "conv2d":
         node |= {"kernel": list(layer.kernel_size), "stride": list(layer.strides), "padding": padding}
+        dilation, groups = list(dilation_of(layer)), groups_of(step)
+        node |= ({"dilation": dilation} if dilation != [1, 1] else {}) | ({"groups": groups} if groups > 1 else {})
     return node
+
+
+def dilation_of(layer: Any) -> tuple[int, int]:
+    """Distance of neighbours in a convolution's window."""
+    rows, columns = getattr(layer, "dilation_rate", (1, 1))
+    return int(rows), int(columns)
+
+
+def groups_of(step: Step) -> int:
+    """Groups of channels of a convolution: of a depthwise one, all."""
+    return int(step.in_shapes[0][-1]) if "Depthwise" in step.kind else int(getattr(step.layer, "groups", 1))
 
 
 def named_padding(
@@ -84,4 +100,4 @@ def _mark_signed(nodes: list[Document]) -> None:
         given = all(source < 0 or positive[source] for source in node.get("from", [i - 1]))
         if "name" in node:
             node["signed"] = not given
-        positive.append(node["op"] == "relu" or (given and "name" not in node))
+        positive.append(node["op"] in ("relu", "relu6", "softmax") or (given and "name" not in node))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from device_models.macro import MacroConfig
 from firmware_py.bundle import AnalogLayer, ProfileTables
-from firmware_py.graph import Node, im2col
+from firmware_py.graph import Node, im2col, spread_out, tile_rows
 from host_tools import emulate
 
 SHARE = 0.9999  # of the values that fit without clipping
@@ -39,7 +39,8 @@ def converter_ranges(
             inputs[i] = max(inputs[i], np.quantile(np.abs(x), SHARE))
             for start in range(0, layers[i].k, macro.rows_active):
                 part = slice(start, start + macro.rows_active)
-                current = columns[..., part] @ (weights[i][part] / gain)  # in units of weight x input
+                tile = spread_out(weights[i][part] / gain, node)
+                current = tile_rows(columns, node, part) @ tile  # in units of weight x input
                 currents[i] = max(currents[i], np.quantile(np.abs(current), SHARE))
     inputs = HEADROOM * inputs
     inputs[0] = 1.0

@@ -19,8 +19,8 @@ def choose_ranks(layers: Sequence[AnalogLayer], tables: ProfileTables, fisher: S
 
     On a few chips that only the workstation looks at, the cells' deviations outside the mask are weighted by the
     Fisher information (taken as a product of rows and columns); a squared singular value is the loss that one more rank
-    repairs. Ranks are bought by loss a number, the dearest that still fit last. Our own way: DoRA-RIMC (arXiv
-    2504.03763) gives every layer one rank.
+    repairs. Ranks are bought by loss a number, the dearest that still fit last; convolutions with groups have none.
+    Our own way: DoRA-RIMC (arXiv 2504.03763) gives every layer one rank.
     """
     gains = [np.zeros(min(layer.k, layer.n)) for layer in layers]
     ideal = [ideal_weights(layer, tables) for layer in layers]
@@ -32,7 +32,8 @@ def choose_ranks(layers: Sequence[AnalogLayer], tables: ProfileTables, fisher: S
             scale = np.sqrt(np.outer(f.sum(axis=1), f.sum(axis=0)) / max(float(f.sum()), 1e-300))
             gain += np.linalg.svd(deviation * scale, compute_uv=False) ** 2 / CHIPS
     offers = sorted(((-gain[q] / (layer.k + layer.n), i, layer.k + layer.n)
-                     for i, (gain, layer) in enumerate(zip(gains, layers, strict=True)) for q in range(len(gain))))
+                     for i, (gain, layer) in enumerate(zip(gains, layers, strict=True)) for q in range(len(gain))
+                     if layer.node.groups == 1))
     ranks = [0] * len(layers)
     for _, i, cost in offers:
         if cost <= budget and (ranks[i] + 1) * cost <= layers[i].k * layers[i].n:

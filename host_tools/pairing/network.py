@@ -54,6 +54,9 @@ def weights_of(model: Any, clip_sd: float = PLAIN_CLIP_SD) -> NetworkWeights:
     A student's SRAM mask is left out: all its weights are on cells. HostError for what a board does not carry.
     """
     mapped = map_model(model, np.linspace(0.0, 1.0, FINE), clip_sd)
+    grouped = [node["name"] for node in mapped.nodes if node.get("groups", 1) > 1]
+    if grouped:
+        raise HostError(f"{model.name}: groups of channels are carried by a board only, not here: {', '.join(grouped)}")
     nodes = parse_graph({"nodes": mapped.nodes}, mapped.input_shape, HostError)
     layers = [LayerWeights((m.signed * np.float32(m.clip / (FINE - 1))), m.clip, m.gain, m.bias) for m in mapped.layers]
     return NetworkWeights(mapped.input_shape, nodes, tuple(layers))

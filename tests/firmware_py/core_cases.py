@@ -99,18 +99,47 @@ class Sketch:
         return [i for i in range(len(self.nodes)) if i not in taken] or [-1]
 
 
-def _windowed(draw: st.DrawFn, sketch: Sketch, source: int, kind: str) -> None:
-    """A convolution or pool of any kernel, stride and padding."""
+ACTIVATIONS = ["relu", "relu6", "leaky_relu", "hard_swish", "softmax"]
+MOST_CHANNELS = 60
+
+
+def _activation(draw: st.DrawFn, sketch: Sketch, source: int) -> None:
+    kind = draw(st.sampled_from(["relu", *ACTIVATIONS]))
+    more = {"slope": draw(st.sampled_from([0.01, 0.3, 1.0]))} if kind == "leaky_relu" else {}
+    sketch.add([source], sketch.shapes[source + 1], op=kind, **more)
+
+
+def _joined(draw: st.DrawFn, sketch: Sketch, source: int, kind: str) -> None:
+    """Outputs added, or one's channels behind the other's."""
+    shape, behind = sketch.shapes[source + 1], len(sketch.nodes) > 0
+    fits = [i - 1 for i, other in enumerate(sketch.shapes) if (other == shape if kind == "add" else
+            other[:-1] == shape[:-1] and other[-1] + 3 * shape[-1] <= MOST_CHANNELS)]  # fmt: skip
+    if kind == "concat" and not (fits and behind):
+        return
+    sources = [source, *draw(st.lists(st.sampled_from(fits), min_size=1, max_size=2 + (kind == "add")))]
+    channels = shape[-1] if kind == "add" else sum(sketch.shapes[i + 1][-1] for i in sources)
+    if channels <= MOST_CHANNELS:
+        sketch.add(sources, [*shape[:-1], channels], op=kind)
+
+
+def _windowed(draw: st.DrawFn, sketch: Sketch, source: int, kind: str, real: bool = True) -> None:
+    """A convolution or pool of any kernel, stride and padding; in networks of numbers any dilation and groups."""
     small, shape = st.integers(1, 3), sketch.shapes[source + 1]
     window, stride = [draw(small), draw(small)], [draw(small), draw(small)]
     same = kind == "conv2d" and draw(st.booleans())
     if not same:
         window = [min(window[0], shape[0]), min(window[1], shape[1])]
-    out = [-(-s // t) if same else (s - w) // t + 1 for s, w, t in zip(shape, window, stride, strict=False)]
+    apart = [1, 1]
+    if kind == "conv2d" and real and draw(st.booleans()):
+        apart = [draw(small) if same or (w - 1) * 3 < s else 1 for w, s in zip(window, shape, strict=False)]
+    span = [(w - 1) * d + 1 for w, d in zip(window, apart, strict=True)]
+    out = [-(-s // t) if same else (s - w) // t + 1 for s, w, t in zip(shape, span, stride, strict=False)]
     if kind == "conv2d":
-        out.append(draw(st.one_of(st.integers(1, 10), st.integers(15, 35))))
+        columns = draw(st.one_of(st.integers(1, 10), st.integers(15, 35)))
+        groups = draw(st.sampled_from([1, *(g for g in range(1, shape[2] + 1) if shape[2] % g == 0)])) if real else 1
+        out.append(-(-columns // groups) * groups)
         more = {"name": f"conv{len(sketch.nodes)}", "kernel": window, "padding": "same" if same else "valid",
-                "signed": draw(st.booleans()), "out": out}  # fmt: skip
+                "signed": draw(st.booleans()), "out": out, "dilation": apart, "groups": groups}  # fmt: skip
     else:
         out.append(shape[2])
         more = {"pool": window}
@@ -119,18 +148,18 @@ def _windowed(draw: st.DrawFn, sketch: Sketch, source: int, kind: str) -> None:
 
 @st.composite
 def networks(draw: st.DrawFn) -> Synthetic:
-    """Convolutions, pools, relus and sums, in chains and branches, with dense layers behind; small, of every shape."""
+    """Convolutions, pools, activations, sums and joined channels, in chains and branches, with dense layers behind;
+    small, of every shape."""
     sketch = Sketch([draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 4))])
     for _ in range(draw(st.integers(0, 6))):
         last = len(sketch.nodes) - 1
         source = draw(st.one_of(st.just(last), st.just(last), st.integers(-1, last)))
-        kind = draw(st.sampled_from(["conv2d", "conv2d", "maxpool2d", "avgpool2d", "relu", "relu", "add"]))
-        shape = sketch.shapes[source + 1]
-        if kind == "relu":
-            sketch.add([source], shape, op=kind)
-        elif kind == "add":
-            alike = st.sampled_from([i - 1 for i, other in enumerate(sketch.shapes) if other == shape])
-            sketch.add([source, *draw(st.lists(alike, min_size=1, max_size=3))], shape, op=kind)
+        kinds = ["conv2d", "conv2d", "maxpool2d", "avgpool2d", "activation", "activation", "add", "concat"]
+        kind = draw(st.sampled_from(kinds))
+        if kind == "activation":
+            _activation(draw, sketch, source)
+        elif kind in ("add", "concat"):
+            _joined(draw, sketch, source, kind)
         else:
             _windowed(draw, sketch, source, kind)
     ends, n = sketch.dangling(), draw(st.one_of(st.integers(2, 9), st.integers(60, 140)))
@@ -141,9 +170,11 @@ def networks(draw: st.DrawFn) -> Synthetic:
         sketch.add([len(sketch.nodes) - 1], [n], op="dense", name=f"end{i}", signed=signed, out=[n])
         joined.append(len(sketch.nodes) - 1)
     if len(ends) > 1:
-        sketch.add(joined, [n], op="add")
+        kind = draw(st.sampled_from(["add", "concat"]))
+        n = n if kind == "add" else n * len(ends)
+        sketch.add(joined, [n], op=kind)
     if len(ends) > 1 or draw(st.booleans()):
-        sketch.add([len(sketch.nodes) - 1], [n], op="relu")
+        _activation(draw, sketch, len(sketch.nodes) - 1)
         sketch.add([len(sketch.nodes) - 1], [5], op="dense", name="fc", out=[5])
     return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
                      rows=draw(st.integers(1, 40)), mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
@@ -162,7 +193,7 @@ def integer_networks(draw: st.DrawFn) -> Synthetic:
         sketch.add([at - 1], shape, op="thresholds", name=f"t{at}", levels=draw(st.integers(2, 5)))
 
     for _ in range(draw(st.integers(0, 3))):
-        _windowed(draw, sketch, len(sketch.nodes) - 1, "conv2d")
+        _windowed(draw, sketch, len(sketch.nodes) - 1, "conv2d", real=False)
         sketch.nodes[-1]["integer"] = True
         before = draw(st.booleans())
         if before:

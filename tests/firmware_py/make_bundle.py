@@ -152,12 +152,16 @@ def chain(spec: Synthetic) -> tuple[list[dict], list[tuple[str, int, int]]]:
     """Fill in 'in' shapes; returns the nodes and (name, K, N) of the analog layers with a correction."""
     shapes, nodes, layers = [list(spec.input_shape)], [], []  # shapes of the input and of every output
     for node in spec.nodes:
-        shape = shapes[node.get("from", [len(nodes) - 1])[0] + 1]
+        taken = [shapes[source + 1] for source in node.get("from", [len(nodes) - 1])]
+        shape = taken[0]
+        if node["op"] == "concat":
+            shape = [*shape[:-1], sum(one[-1] for one in taken)]
         node = {**node, "in": list(shape)}
         if node["op"] in ("conv2d", "dense"):
             kernel = node.get("kernel", [1, 1])
             if not node.get("integer"):
-                layers.append((node["name"], kernel[0] * kernel[1] * shape[-1], node["out"][-1]))
+                rows = kernel[0] * kernel[1] * shape[-1] // node.get("groups", 1)
+                layers.append((node["name"], rows, node["out"][-1]))
             shape = list(node["out"])
         elif node["op"] == "rename":
             shape = list(node["out"])

@@ -81,12 +81,12 @@ def test_pairings_count_their_cells() -> None:
 def test_what_is_not_carried_is_named_and_not_counted() -> None:
     x = keras.Input((8, 8, 3))
     y = L.Conv2D(4, 3, activation="relu", name="first")(x)
-    y = L.DepthwiseConv2D(3, name="deep")(y)
+    y = L.Conv2DTranspose(4, 3, name="deep")(y)
     y = L.Dense(CLASSES, name="last")(L.Flatten()(L.BatchNormalization(name="norm")(L.ReLU()(y))))
     r = of_model(keras.Model(x, y), MacroConfig(), None)
     assert {name: item["kind"] for name, item in r["not_carried"].items()} == {
-        "deep": "DepthwiseConv2D", "norm": "BatchNormalization"}  # fmt: skip
-    assert r["not_carried"]["deep"]["parameters"] == 9 * 4 + 4
+        "deep": "Conv2DTranspose", "norm": "BatchNormalization"}  # fmt: skip
+    assert r["not_carried"]["deep"]["parameters"] == 9 * 4 * 4 + 4
     assert list(by_name(r, "name")) == ["first", "last"]
 
 

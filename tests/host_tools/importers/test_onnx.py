@@ -119,20 +119,36 @@ def test_bytes_are_0_to_255(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(load(path)(x / np.float32(255))), wanted, rtol=1e-4, atol=1e-3)
 
 
+def test_a_mobile_network_answers_as_onnxruntime_does(tmp_path: Path) -> None:
+    """Depthwise, dilated and grouped convolutions, ReLU6, hard swish, a leaky ReLU, joined channels and features."""
+    g = Graph(("batch", 4, 12, 10))
+    y = g.norm(g("Conv", "image", g.weights(4, 1, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2], group=4), 4)
+    y = g("Clip", y, g.const(np.float32(0)), g.const(np.float32(6)))
+    z = g("HardSwish", g("Conv", y, g.weights(6, 4, 3, 3), g.weights(6), dilations=[2, 2], pads=[2, 2, 2, 2]))
+    z = g("Concat", y, g("LeakyRelu", z, alpha=0.2), axis=1)
+    z = g("Conv", z, g.weights(20, 5, 2, 2), group=2)
+    both = g("Concat", g("Flatten", g("Relu", z)), g("Flatten", g("GlobalAveragePool", y)), axis=1)
+    path = g.save(tmp_path / "net.onnx", g("Gemm", both, g.weights(5, 20 * 5 * 4 + 4), transB=1))
+    x = np.random.default_rng(1).uniform(0, 1, (5, 12, 10, 4)).astype(np.float32)
+    wanted = expected(path, x.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(np.asarray(load(path)(x)), wanted, atol=1e-4 * np.abs(wanted).max())
+
+
 def test_every_operator_that_is_not_carried_is_named_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     g = Graph((1, 3, 8, 8))
-    x = g("LeakyRelu", g("Conv", "image", g.weights(3, 1, 3, 3), group=3))
+    x = g("Elu", g("Conv", "image", g.weights(3, 1, 3, 3), group=3))
+    x = g("Clip", x, g.const(np.float32(-1)), g.const(np.float32(1)))
     x = g("MaxPool", g("Conv", x, g.weights(4, 3, 3, 3), dilations=[2, 2]), kernel_shape=[2, 2], pads=[1, 1, 0, 0])
     x = g("Mystery", g("Softmax", x), domain="com.example")
     x = g("Gemm", g("Flatten", x), g.weights(5, 4), transB=1)
     path = g.save(tmp_path / "net.onnx", x, ("com.example",))
     monkeypatch.setattr("host_tools.importers.assemble.Builder", lambda *_: pytest.fail("work was done before"))
     assert line(path) == (
-        "the board does not carry: net_Conv_0 (Conv with groups or dilation), net_LeakyRelu_1 (LeakyRelu), "
-        "net_Conv_2 (Conv with groups or dilation), net_MaxPool_3 (MaxPool with padding or ceil_mode), "
-        "net_Softmax_4 (softmax inside), net_Mystery_5 (com.example.Mystery)"
+        "the board does not carry: net_Elu_1 (Elu), net_Clip_2 (Clip to other limits than 0, or 0 and 6), "
+        "net_MaxPool_4 (MaxPool with padding or ceil_mode), net_Softmax_5 (softmax inside), "
+        "net_Mystery_6 (com.example.Mystery)"
     )
 
 

@@ -101,17 +101,16 @@ def test_a_softmax_at_the_end_is_left_out() -> None:
 
 UNSUPPORTED = {
     "LayerNormalization": (L.LayerNormalization(name="odd"), "LayerNormalization"),
-    "grouped": (L.Conv2D(4, 3, groups=2, name="odd"), "groups"),
-    "dilated": (L.Conv2D(4, 2, dilation_rate=2, name="odd"), "dilation"),
     "tanh": (L.Conv2D(4, 3, activation="tanh", name="odd"), "tanh"),
     "activation layer": (L.Activation("sigmoid", name="odd"), "sigmoid"),
-    "relu6": (L.ReLU(max_value=6.0, name="odd"), "max_value"),
-    "leaky": (L.LeakyReLU(name="odd"), "LeakyReLU"),
+    "relu to 4": (L.ReLU(max_value=4.0, name="odd"), "max_value"),
+    "above a threshold": (L.ReLU(threshold=0.5, name="odd"), "threshold"),
+    "steep": (L.LeakyReLU(negative_slope=1.5, name="odd"), "leaky ReLU with slope 1.5"),
+    "softmax over rows": (L.Softmax(axis=1, name="odd"), "Softmax along axis 1"),
     "same pooling": (L.MaxPooling2D(2, padding="same", name="odd"), "'same'"),
     "average over the edge": (L.AveragePooling2D(2, padding="same", name="odd"), "'same'"),
-    "softmax inside": (L.Softmax(name="odd"), "softmax before the end"),
     "dense on an image": (L.Dense(3, name="odd"), "Flatten"),
-    "depthwise": (L.DepthwiseConv2D(3, name="odd"), "DepthwiseConv2D"),
+    "separable": (L.SeparableConv2D(4, 3, name="odd"), "SeparableConv2D"),
 }
 
 
