@@ -49,7 +49,7 @@ def bench(path: str | Path, engine: EngineName = "auto", seed: int = 0, rounds: 
     measuring. RramError: the bundle is not valid.
     """
     bundle = Bundle.open(path)
-    chip = Chip(bundle, seed, engine, adapt=AdaptConfig(replay=NO_REPLAY))
+    chip = Chip(bundle, seed, engine, adapt=AdaptConfig(replay=NO_REPLAY, guard=None))
     notes: list[str] = []
     images = _images(bundle)
     ideal = _ideal(bundle, images, notes)

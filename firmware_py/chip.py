@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,8 +14,9 @@ from firmware_py.calibrate import CalibrationReport, calibrate
 from firmware_py.cells import Effects, LayerCells
 from firmware_py.correction import AdaptConfig, Correction, SramCount, count_sram, initial_correction
 from firmware_py.errors import RramError
+from firmware_py.guard import Watch
 from firmware_py.integer import refuse_integer
-from firmware_py.numpy_engine import NumpyEngine
+from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from firmware_py.replay import ReplayMemory
 from firmware_py.state import StateHeader, StateInfo, load_state, save_state
 
@@ -61,6 +63,7 @@ class Chip:
         self.correction: Correction = initial_correction(bundle)
         self.sram: SramCount = count_sram(bundle)
         self.replay = ReplayMemory(self.adapt.replay, bundle.input_shape)
+        self.watch = None if self.adapt.guard is None else Watch(self.adapt.guard)
         self.engine: Engine = _engine(engine)(bundle, self.seed, self.effects, self.correction)
 
     @staticmethod
@@ -92,7 +95,8 @@ class Chip:
     def learn_one(self, x: npt.NDArray[Any], label: int) -> int:
         """Learn one labelled image by changing the SRAM correction; returns the class predicted before learning.
 
-        Then images labelled before are learned again (`adapt.replay`); each is a read, all together are one label.
+        Then images labelled before are learned again (`adapt.replay`); each is a read, all together are one label. With
+        a guard (`adapt.guard`) the label may be turned away, and what was learned undone; its reads count, too.
         """
         classes = len(self.bundle.classes)
         if not _whole(label) or not 0 <= label < classes:
@@ -101,12 +105,26 @@ class Chip:
         if any(layer.sram.rank for layer in self.bundle.layers):
             raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
         image = self._images(_array(x)[None])[0]
+        if self.watch:
+            logits = self.logits_many(image[None])[0]
+            if self.watch.verdict(logits, int(label)) != "learn":
+                return int(logits.argmax())
+            self.watch.before(self)
         logits = self._step(image, int(label))
         for kept, its_label in self.replay.draw(self.seed, self.correction.step):
             self._step(kept, its_label)
         self.replay.add(image, int(label))
         self.correction.step += 1
+        if self.watch:
+            self.watch.learned(self)
         return int(logits.argmax())
+
+    @cached_property
+    def anchors(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """The bundle's calibration vectors and the classes that the ideal network gives them."""
+        x = self.bundle.calibration_x
+        ideal = ideal_activations(self.bundle, self._images(x))[-1] if len(x) else np.zeros((0, 1), np.float32)
+        return x, ideal.argmax(axis=1)
 
     def calibrate(self, x: npt.NDArray[Any] | None = None, kind: str = "full") -> CalibrationReport:
         """Closed-form calibration without labels on images x, by default the bundle's own vectors.
@@ -139,6 +157,8 @@ class Chip:
         arrays, info = found
         self.correction.load(self.bundle, arrays)
         self.replay.clear()
+        if self.watch:
+            self.watch.clear()
         return info
 
     def _step(self, image: F32, label: int) -> F32:

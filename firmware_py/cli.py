@@ -132,6 +132,7 @@ def _adapt(commands: Any) -> None:
     parser.add_argument("--horizon", metavar="N", type=_positive, help="labels over which the learning rate falls")
     parser.add_argument("--replay", metavar="N[:K]",
                         help="images kept, and learned again with each label; 0: none (default 64:4)")  # fmt: skip
+    parser.add_argument("--no-guard", action="store_true", help="learn every label, undo nothing")
     _add_chip(parser)
 
 

@@ -94,9 +94,12 @@ def adapt(options: Namespace) -> int:
     decoder = Decoder(chip.bundle.input_shape, len(chip.bundle.classes))
     with Stopper() as stopper, open_stream(options.stream) as file:
         run.run(stopper.until_stopped(read_messages(file, decoder)))
+    if chip.watch:
+        _say(options, f"guard: {chip.watch}")
     _say(options, f"end: {run.report()}" + (f"; generation {run.generation} in {folder}" if run.generation else ""))
     replay = {**asdict(chip.replay.options), "bytes": chip.replay.bytes}
-    _emit(options, {**_identity(chip), **run.summary(), "replay": replay, "state": str(folder)})
+    guard = chip.watch and {"absurd": chip.watch.absurd, "known": chip.watch.known, "undone": chip.watch.undone}
+    _emit(options, {**_identity(chip), **run.summary(), "replay": replay, "guard": guard, "state": str(folder)})
     if run.error is not None:
         raise RramError(run.error)
     return 130 if stopper.signal == signal.SIGINT else 0
@@ -129,7 +132,8 @@ def _open(options: Namespace) -> Chip:
     given: dict[str, Any] = {key: getattr(options, key, None) for key in ("optimizer", "lr", "horizon")}
     replay = getattr(options, "replay", None)
     given["replay"] = None if replay is None else Replay.parse(replay)
-    config = AdaptConfig(**{key: value for key, value in given.items() if value is not None})
+    guard: dict[str, Any] = {"guard": None} if getattr(options, "no_guard", False) else {}
+    config = AdaptConfig(**{key: value for key, value in given.items() if value is not None}, **guard)
     chip = Chip.open(options.bundle, seed=options.seed, engine=options.engine, effects=effects, adapt=config)
     if options.engine == "auto" and chip.engine.name != "c":
         _note("working on the NumPy engine: the C core is not built (python -m firmware_py.build_core builds it)")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.errors import RramError
+from firmware_py.guard import Guard
 from firmware_py.replay import Replay
 from firmware_py.sram import count_bits
 
@@ -22,7 +23,8 @@ class AdaptConfig:
     """How labels change the correction (docs/numerics.md, section 5).
 
     lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square.
-    A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that rate.
+    A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that rate. guard: which labels are
+    learned at all, and what is undone (None: all, and nothing).
     """
 
     optimizer: Literal["rms", "sgd"] = "rms"
@@ -31,6 +33,7 @@ class AdaptConfig:
     floor: float = 0.1
     beta: float = 0.9
     replay: Replay = field(default_factory=Replay)
+    guard: Guard | None = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
         if self.optimizer not in ("rms", "sgd"):

@@ -85,6 +85,10 @@ class ReplayMemory:
         self._labels[slot] = label
         self._seen += 1
 
+    def all(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
+        """The images, as bytes, and labels that are kept now."""
+        return self._pixels[: len(self)], self._labels[: len(self)]
+
     def draw(self, seed: int, step: int) -> Iterator[tuple[F32, int]]:
         """The images, float32, and labels that chip `seed` learns again after label number `step` (from 0)."""
         count = len(self)

@@ -150,15 +150,22 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         """Each draw's columns with the gain and the offset that bring them nearest to the noise-free `clean` ones.
 
         That is what calibration does on a chip (docs/calibration.md), so what the mean of the inputs carries through
-        the cells' errors is gone before the next layer. Both [samples, ..., columns], draw by draw.
+        the cells' errors is gone before the next layer. Both [samples, ..., columns], draw by draw. Where the mask is
+        exact in a share of the draws only, these are the chips that are calibrated; the others stay as they are.
         """
         u, y = (ops.reshape(z, (self.draws, -1, z.shape[-1])) for z in (product, clean))
         mean_u, mean_y = (ops.mean(z, axis=1, keepdims=True) for z in (u, y))
         u, y = u - mean_u, y - mean_y
         both, own = (ops.mean(z, axis=1, keepdims=True) for z in (u * y, u * u))
         least = FIT_FLOOR * ops.mean(own, axis=-1, keepdims=True) + 1e-12  # a silent column keeps its gain
-        gain = (both + least) / (own + least)
-        return ops.reshape(gain * u + mean_y, ops.shape(product))
+        fit = (both + least) / (own + least) * u + mean_y
+        if 0 < self.exact_share < 1:
+            fit = ops.where(self._exact_draws(3), fit, u + mean_u)
+        return ops.reshape(fit, ops.shape(product))
+
+    def _exact_draws(self, rank: int) -> Any:
+        """Which draws take the weights under the mask as exact, [draws, 1, ...] of `rank` axes."""
+        return np.arange(self.draws).reshape(-1, *[1] * (rank - 1)) < round(self.exact_share * self.draws)
 
     def _shares(self) -> Any:
         """Latent weights in units of the clip, -1 to 1."""
@@ -200,8 +207,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         followed = share * slope
         error = ops.stop_gradient(drawn - followed)
         if self.exact_share > 0:
-            exact_draw = np.arange(self.draws).reshape(-1, *[1] * len(row.shape)) < round(self.exact_share * self.draws)
-            exact = ops.logical_and(self.exact_mask > 0, ops.convert_to_tensor(exact_draw))
+            exact = ops.logical_and(self.exact_mask > 0, ops.convert_to_tensor(self._exact_draws(len(row.shape) + 1)))
             followed, error = ops.where(exact, share, followed), ops.where(exact, 0.0, error)
         return (followed + error) * self.clip
 

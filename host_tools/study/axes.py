@@ -12,6 +12,7 @@ from device_models.derive import with_levels
 from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
+from firmware_py.guard import Guard
 from firmware_py.replay import Replay
 from host_tools.errors import HostError
 from host_tools.mapping.mask import CRITERIA, MaskChoice
@@ -166,6 +167,12 @@ def _replay(setup: Setup, value: str) -> Setup:
     return _in_adapt("replay")(setup, Replay.parse(value))
 
 
+def _guard(setup: Setup, value: str) -> Setup:
+    if value not in ("on", "off"):
+        raise HostError(f"--sweep: adapt.guard: {value!r} is not 'on' or 'off'")
+    return _in_adapt("guard")(setup, Guard() if value == "on" else None)
+
+
 def _in_adapt(key: str) -> Callable[[Setup, Any], Setup]:
     return lambda setup, value: replace(
         setup, plan=replace(setup.plan, adapt=replace(setup.plan.adapt, **{key: value})))
@@ -196,6 +203,7 @@ AXES = {
         Axis("labels", "labels of a step 'adapted'", int, _labels),
         Axis("shift", "change of the input, parted by ';'", str, _shift, commas=True),
         Axis("adapt.replay", "IMAGES:REPEATS learned again with each label, 0: none", str, _replay),
+        Axis("adapt.guard", "'on', or 'off': every label is learned, nothing undone", str, _guard),
         Axis("adapt.lr", "learning rate of labels", float, _in_adapt("lr")),
     )
 }  # fmt: skip

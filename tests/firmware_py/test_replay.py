@@ -117,7 +117,7 @@ def test_a_dac_of_8_bits_sees_no_difference(bundle: Bundle) -> None:
 
 
 def test_without_replay_a_label_is_one_step(bundle: Bundle) -> None:
-    seen, config = labelled(12), AdaptConfig(replay=NO_REPLAY)
+    seen, config = labelled(12), AdaptConfig(replay=NO_REPLAY, guard=None)
     chip, other = learned(bundle, seen, seed=3, adapt=config), Chip(bundle, seed=3)
     for i, (x, label) in enumerate(seen):
         other.engine.learn(unit(x), label, i, i, config)
@@ -128,14 +128,14 @@ def test_without_replay_a_label_is_one_step(bundle: Bundle) -> None:
 @pytest.mark.parametrize("convert", [lambda x: x, unit], ids=["bytes", "floats"])
 def test_a_label_with_replay_is_its_steps_by_hand(bundle: Bundle, convert: Callable[[Any], Any]) -> None:
     """The new image, then those that scalar Philox draws of the last five; a read each, at half of the rate."""
-    seen, config = labelled(12), AdaptConfig(lr=0.04, horizon=20, replay=Replay(5, 3))
+    seen, config = labelled(12), AdaptConfig(lr=0.04, horizon=20, replay=Replay(5, 3), guard=None)
     chip = learned(bundle, [(convert(x), label) for x, label in seen], seed=2**63 + 3, adapt=config)
     other, read = Chip(bundle, seed=2**63 + 3), 0
     for i, one in enumerate(seen):
         kept = seen[max(0, i - 5) : i]
         again = [kept[scalar.word(other.seed, REPLAY, 0, j, i) * len(kept) // 2**32] for j in range(3) if kept]
         for x, label in (one, *again):
-            half = AdaptConfig(lr=0.02, horizon=20, replay=NO_REPLAY)
+            half = AdaptConfig(lr=0.02, horizon=20, replay=NO_REPLAY, guard=None)
             other.engine.learn(unit(x), label, read, i, half)
             read += 1
     other.correction.step, other.correction.read = 12, read
@@ -160,7 +160,8 @@ def test_it_is_repeatable_and_another_chip_draws_others(bundle: Bundle) -> None:
 
 
 def test_the_class_told_is_the_one_before_learning(bundle: Bundle) -> None:
-    chip, seen = Chip(bundle, seed=4), labelled(20)
+    bare = AdaptConfig(guard=None)
+    chip, seen = Chip(bundle, seed=4, adapt=bare), labelled(20)
     for x, label in seen:
         watcher = Chip(bundle, seed=4)
         watcher.correction.load(bundle, state_of(chip))
@@ -168,7 +169,7 @@ def test_the_class_told_is_the_one_before_learning(bundle: Bundle) -> None:
 
 
 def test_after_a_restart_the_memory_is_empty_and_the_draws_go_on(bundle: Bundle, tmp_path: Path) -> None:
-    config = AdaptConfig(replay=Replay(4, 2))
+    config = AdaptConfig(replay=Replay(4, 2), guard=None)
     chip = learned(bundle, labelled(6), seed=8, adapt=config)
     assert len(chip.replay) == 4
     chip.save(tmp_path)

@@ -177,3 +177,16 @@ def test_a_silent_column_stays_silent_where_it_is_calibrated() -> None:
     layer.calibrated = True
     y = layer(np.zeros((8, 3), np.float32), training=True).numpy()
     np.testing.assert_array_equal(y, 0.0)
+
+
+def test_where_some_draws_are_exact_only_these_are_calibrated() -> None:
+    layer = kinds_of_layers()[2]
+    layer.kernel.assign(RNG.uniform(-0.4, 0.4, layer.kernel.shape))
+    layer.exact_share, state = 0.5, layer.seeds.state.numpy()
+    x, outputs = RNG.uniform(0, 1, (64, 7)).astype(np.float32), {}
+    for calibrated in (False, True):
+        layer.calibrated = calibrated
+        layer.seeds.state.assign(state)
+        outputs[calibrated] = layer(x, training=True).numpy().reshape(4, 16, 5)
+    np.testing.assert_allclose(outputs[True][2:], outputs[False][2:], atol=1e-6)
+    assert np.abs(outputs[True][:2] - outputs[False][:2]).max() > 0.01
