@@ -35,7 +35,7 @@ def build_parser() -> Parser:
                     formatter_class=Formatter, allow_abbrev=False)  # fmt: skip
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_selftest, _predict, _calibrate, _adapt, _bench, _info):
+    for add in (_selftest, _predict, _calibrate, _adapt, _explain, _bench, _info):
         add(commands)
     return parser
 
@@ -133,6 +133,15 @@ def _adapt(commands: Any) -> None:
     parser.add_argument("--replay", metavar="N[:K]",
                         help="images kept, and learned again with each label; 0: none (default 64:4)")  # fmt: skip
     parser.add_argument("--no-guard", action="store_true", help="learn every label, undo nothing")
+    _add_chip(parser)
+
+
+def _explain(commands: Any) -> None:
+    text = "What each effect of the macro costs: signal to noise of every layer, stage by stage."
+    parser = _command(commands, "explain", text, "explain lenet5.rram.safetensors --calibrate")
+    parser.add_argument("--images", metavar="FILE", help="images (default: the vectors in the bundle)")
+    parser.add_argument("--count", metavar="N", type=_positive, default=16, help="at most so many images (default 16)")
+    parser.add_argument("--calibrate", action="store_true", help="calibrate first, in memory; no saved state is read")
     _add_chip(parser)
 
 

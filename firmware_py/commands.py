@@ -105,6 +105,28 @@ def adapt(options: Namespace) -> int:
     return 130 if stopper.signal == signal.SIGINT else 0
 
 
+def explain(options: Namespace) -> int:
+    """Signal to noise after each stage."""
+    from firmware_py.explain import STAGES
+    from firmware_py.explain import explain as run
+
+    chip = _open(options)
+    given = None if options.images is None else read_images(options.images, chip.bundle.input_shape)
+    images = (chip.bundle.calibration_x if given is None else given)[: options.count]
+    if options.calibrate:
+        chip.calibrate()
+    else:
+        _restore(options, chip)
+    layers = run(chip, images)
+    _say(options, f"signal to noise in dB, {len(images)} images; each layer alone, then through all before it")
+    _say(options, f"{'layer':<20}" + "".join(f"{stage:>9}" for stage in STAGES) + "  clipped")
+    for layer in layers:
+        row = "".join(f"{layer.db[stage]:9.1f}" for stage in STAGES)
+        _say(options, f"{layer.name:<20}{row} {layer.clipped:7.2f} %")
+    _emit(options, {**_identity(chip), "images": len(images), "layers": [asdict(layer) for layer in layers]})
+    return 0
+
+
 def bench(options: Namespace) -> int:
     """Times and memory."""
     from firmware_py.bench import bench as run

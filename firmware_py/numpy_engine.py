@@ -74,6 +74,13 @@ class NumpyEngine:
 
     def trace(self, index: int, a: Numbers, read: int) -> LayerTrace:
         """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
+        layer = self.bundle.layers[index]
+        half = 1 << (self.bundle.macro.adc_bits - 1)
+        adc = np.clip(np.rint(self.tiles(index, a, read) / layer.adc_lsb), -half, half - 1)
+        return LayerTrace(dac(layer, self.bundle.macro.dac_bits, a), adc.astype(np.int32).sum(axis=0, dtype=np.int32))
+
+    def tiles(self, index: int, a: Numbers, read: int) -> F32:
+        """What the ADC of each tile sees, [tiles, n, P, N], in DAC codes times G steps."""
         layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows_active
         codes = dac(layer, self.bundle.macro.dac_bits, a)
         d, v = cells.d.astype(np.float64), cells.v.astype(np.float64)  # integers, exact in float64 whatever the order
@@ -83,16 +90,15 @@ class NumpyEngine:
         tiles = len(cells.vscale)
         noisy = self.effects.read_noise
         z = self._noise(index, read, n, (tiles, p, layer.n)) if noisy else None
-        low, high = -(1 << (self.bundle.macro.adc_bits - 1)), (1 << (self.bundle.macro.adc_bits - 1)) - 1
-        s = np.zeros((n, p, layer.n), np.int32)
+        seen = np.empty((tiles, n, p, layer.n), np.float32)
         for t in range(tiles):
             part = slice(t * rows, (t + 1) * rows)
             u = (tile_rows(codes, node, part) @ spread_out(d[part], node)).astype(np.float32)
             if z is not None:
                 variance = (tile_rows(power, node, part) @ spread_out(v[part], node)).astype(np.float32)
                 u = u + np.sqrt(variance * cells.vscale[t]) * z[:, t]
-            s += np.clip(np.rint(u / layer.adc_lsb), low, high).astype(np.int32)
-        return LayerTrace(codes, s)
+            seen[t] = u
+        return seen
 
     def _noise(self, index: int, read: int, n: int, shape: tuple[int, int, int]) -> F32:
         count = shape[0] * shape[1] * shape[2]

@@ -1,0 +1,1 @@
+"""What `benchmarks/run` measures, a file a subject."""

@@ -1,0 +1,70 @@
+"""How time grows: with the number of images, and with the rows of a layer."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.runtime.figure import Figure, in_turns
+from firmware_py import Chip
+from firmware_py.bundle import Bundle
+
+IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+ROWS = (256, 512, 1024, 2048, 4096, 8192)
+COLUMNS = 64
+
+
+def growth(bundle: Bundle, plot: Path | None) -> list[Figure]:
+    """Exponents of time against images and rows by least squares in logarithms: 1 is linear; more is judged."""
+    by_images = _images(bundle)
+    with tempfile.TemporaryDirectory() as folder:
+        by_rows = _rows(Path(folder))
+    if plot:
+        _draw(by_images, by_rows).savefig(plot, dpi=120)
+    images, rows = _exponent(IMAGES[4:], by_images[4:]), _exponent(ROWS[2:], by_rows[2:])
+    return [Figure("growth of time with images, 16 to 256: exponent", images, "", 1.1),
+            Figure("growth of time with rows, 1,024 to 8,192: exponent", rows, "", 1.1)]  # fmt: skip
+
+
+def _images(bundle: Bundle) -> list[float]:
+    chip = Chip(bundle)
+    x = np.resize(bundle.calibration_x, (max(IMAGES), *bundle.input_shape))
+    took = in_turns({str(n): lambda i, n=n: chip.logits_many(x[:n]) for n in IMAGES}, 60)  # type: ignore[misc]
+    return [float(np.median(took[str(n)])) for n in IMAGES]
+
+
+def _rows(folder: Path) -> list[float]:
+    from tests.firmware_py.make_bundle import Synthetic, make_bundle
+
+    runs: dict[str, Any] = {}
+    for rows in ROWS:
+        nodes = [{"op": "flatten"}, {"op": "dense", "name": "fc", "out": [COLUMNS]}]
+        spec = Synthetic(nodes=nodes, input_shape=(rows // 64, 64, 1), rows=128, mask_share=0.01)
+        chip = Chip(Bundle.open(make_bundle(folder / str(rows), spec)))
+        x = chip.bundle.golden_x[:1]
+        runs[str(rows)] = lambda i, chip=chip, x=x: chip.logits_many(x)
+    took = in_turns(runs, 200)
+    return [float(np.median(took[str(rows)])) for rows in ROWS]
+
+
+def _exponent(sizes: tuple[int, ...], times: list[float]) -> float:
+    return round(float(np.polyfit(np.log(sizes), np.log(times), 1)[0]), 3)
+
+
+def _draw(by_images: list[float], by_rows: list[float]) -> Any:
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(9, 3.6), layout="constrained")
+    left, right = canvas.subplots(1, 2)
+    for axes, sizes, times, label in ((left, IMAGES, by_images, "images in one call (LeNet-5)"),
+                                      (right, ROWS, by_rows, f"rows of a layer of {COLUMNS} columns")):  # fmt: skip
+        axes.loglog(sizes, times, "o-", color="black", label="measured")
+        axes.loglog(sizes, np.array(sizes) * times[-1] / sizes[-1], ":", color="grey", label="linear")
+        axes.set_xlabel(label)
+        axes.set_ylabel("time of a call, us")
+        axes.legend()
+    canvas.suptitle("Time grows linearly with images and with rows")
+    return canvas

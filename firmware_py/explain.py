@@ -1,0 +1,153 @@
+"""What each effect of the macro costs: signal to noise of every layer after each stage of its way through the array.
+
+Every layer gets the ideal network's own input, so that what it shows is its own; the last column is the way through all
+layers, as they are. Signal is the variance of the ideal outputs over images, positions and columns, noise the mean
+square of what a stage has changed so far; in dB. Stages in the order of docs/numerics.md, section 4:
+
+    dac      inputs are codes
+    cells    weights are what the cells became
+    read     a read has noise
+    adc      tiles are converted, rounded and clipped
+    sram     the correction of the chip as it is now stands behind it (before: as at first boot)
+    through  the same, with the inputs that the layers before give
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer
+from firmware_py.cells import Effects
+from firmware_py.correction import LayerCorrection, initial_correction
+from firmware_py.errors import RramError
+from firmware_py.graph import spread_out
+from firmware_py.integer import refuse_integer
+from firmware_py.numpy_engine import (
+    LayerTrace,
+    NumpyEngine,
+    correct,
+    dac,
+    digital_step,
+    ideal_activations,
+    ideal_weights,
+    mask_matrix,
+)
+from firmware_py.walk import run
+
+if TYPE_CHECKING:
+    from firmware_py.chip import Chip
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+STAGES = ("dac", "cells", "read", "adc", "sram", "through")
+MOST_DB = 200.0  # what "no noise at all" is told as
+
+
+@dataclass(frozen=True)
+class LayerStages:
+    """Signal to noise of one layer in dB, by stage; clipped: share of its conversions at the ADC's ends, per cent."""
+
+    name: str
+    db: dict[str, float]
+    clipped: float
+
+
+def explain(chip: Chip, x: npt.NDArray[np.uint8] | F32) -> list[LayerStages]:
+    """Each analog layer's stages on images x [n, *input_shape]; the chip's counters and correction stay as they are."""
+    bundle = chip.bundle
+    refuse_integer(bundle.nodes, "explain")
+    if len(x) == 0:
+        raise RramError("explain: 0 images given, expected at least 1")
+    images = (x / np.float32(255) if x.dtype == np.uint8 else x).astype(np.float32)
+    oracle = _Oracle(chip)
+    targets = ideal_activations(bundle, images)
+    alone, through = _outputs(chip, images, targets, oracle.stages), _outputs(chip, images, None, oracle.whole)
+    found: list[LayerStages] = []
+    for layer, stages, end in zip(bundle.layers, alone, through, strict=True):
+        y = targets[len(found)].astype(np.float64)
+        clipped = stages.pop("clipped")
+        db = {name: decibel(y, values.reshape(y.shape)) for name, values in (stages | end).items()}
+        found.append(LayerStages(layer.name, db, 100 * float(clipped.mean())))
+    return found
+
+
+def decibel(y: F64, changed: F64) -> float:
+    """Signal to noise of `changed` beside the ideal y, of one shape, in dB."""
+    noise, signal = float(np.mean((changed - y) ** 2)), float(y.var())
+    if signal == 0 or noise <= signal * 10 ** (-MOST_DB / 10):
+        return 0.0 if signal == 0 else MOST_DB
+    return 10 * float(np.log10(signal / noise))
+
+
+class _Oracle:
+    """The NumPy engine on the chip's cells, with and without read noise, and the correction as it was and is."""
+
+    def __init__(self, chip: Chip) -> None:
+        self.chip, bundle = chip, chip.bundle
+        self.engine = NumpyEngine(bundle, chip.seed, chip.effects, chip.correction)
+        self.still = NumpyEngine(bundle, chip.seed, Effects(chip.effects.programming, False), chip.correction)
+        self.first = initial_correction(bundle).layers
+
+    def stages(self, index: int, a: F32) -> dict[str, F64]:
+        """Outputs [n, P, N] of layer `index` after each stage, for its inputs a; and which conversions are clipped."""
+        bundle, layer = self.chip.bundle, self.chip.bundle.layers[index]
+        codes = dac(layer, bundle.macro.dac_bits, a)
+        inputs, scale = np.asarray(codes * float(layer.dac_lsb), np.float64), float(layer.w_step)
+        rest = inputs @ mask_matrix(layer, self.first[index].value) + self.first[index].offset
+        cells = self.engine.cells[index].d.astype(np.float64) * scale
+
+        def out(weights: F64) -> F64:
+            product: F64 = inputs @ spread_out(weights, layer.node) * self.first[index].gain + rest
+            return product
+
+        noise, ends = self._conversions(index, a)
+        trace = self.engine.trace(index, a, self.chip.correction.read)
+        return {
+            "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
+            "cells": out(cells),
+            "read": out(cells) + noise * (scale * float(layer.dac_lsb)) * self.first[index].gain,
+            "adc": _corrected(layer, self.first[index], trace),
+            "sram": _corrected(layer, self.chip.correction.layers[index], trace),
+            "clipped": ends,
+        }
+
+    def _conversions(self, index: int, a: F32) -> tuple[F64, F64]:
+        """Read noise of all tiles together, in DAC codes times G steps [n, P, N]; which conversions are clipped."""
+        layer, read = self.chip.bundle.layers[index], self.chip.correction.read
+        half = 1 << (self.chip.bundle.macro.adc_bits - 1)
+        noisy, still = (engine.tiles(index, a, read) for engine in (self.engine, self.still))
+        codes = np.rint(noisy / layer.adc_lsb)
+        noise: F64 = (noisy.astype(np.float64) - still).sum(axis=0)
+        return noise, ((codes <= -half) | (codes >= half - 1)).astype(np.float64)
+
+    def whole(self, index: int, a: F32) -> dict[str, F64]:
+        """Outputs with everything on."""
+        trace = self.engine.trace(index, a, self.chip.correction.read)
+        return {"through": _corrected(self.chip.bundle.layers[index], self.chip.correction.layers[index], trace)}
+
+
+def _corrected(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace) -> F64:
+    return correct(layer, correction, trace).astype(np.float64)
+
+
+def _outputs(
+    chip: Chip, images: F32, targets: list[F32] | None, stages: Callable[[int, F32], dict[str, F64]]
+) -> list[dict[str, F64]]:
+    """What `stages` gives for each analog layer; the next layers see the ideal outputs, or else its own last one."""
+    nodes, found = chip.bundle.nodes, list[dict[str, F64]]()
+
+    def compute(i: int, a: F32) -> F32:
+        node = nodes[i]
+        if node.layer < 0:
+            return digital_step(chip.bundle, a, node)
+        found.append(stages(node.layer, a))
+        y = next(reversed(found[-1].values())) if targets is None else targets[node.layer]
+        return y.astype(np.float32).reshape(len(a), *node.out_shape)
+
+    run(nodes, images, compute)
+    return found
