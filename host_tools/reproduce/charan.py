@@ -160,7 +160,7 @@ def drift(lab: Lab, drifted: float = 0.3) -> list[Claim]:
 
 
 def array(lab: Lab, least: tuple[float, float] = (97.5, 98.6)) -> list[Claim]:
-    """Chips of technology B's measured cells: the student knows half a, the chips are of half b."""
+    """Chips of technology B's measured cells: the students know half a, the chips are of half b."""
     folder = lab.setting.data_dir
     if folder is None or not (Path(folder) / FILE).exists():
         lab.setting.tell(f"the measured array's rows are left out: {Path(folder or '--data-dir') / FILE} is not there")
@@ -169,9 +169,12 @@ def array(lab: Lab, least: tuple[float, float] = (97.5, 98.6)) -> list[Claim]:
     words = f"{lab.words.replace(lab.recipe.profile, 'technology B as measured, half b of the cells')}"
     plain = lab.measure(lab.bundle("teacher", NO_MASK, half), ["untouched"])["untouched"]
     student = lab.measure(lab.bundle("techB", SRAM, half), ["untouched", "calibrated"])
+    aware = lab.measure(lab.bundle("techB-aware", SRAM, half), ["calibrated"])["calibrated"]
     return [_row("measured array: ideal network, no help", plain, words),
             _row("measured array: student of the other half", student["untouched"], words, Goal(least[0])),
-            _row("measured array: the same, calibrated, SRAM 2.34 %", student["calibrated"], words, Goal(least[1]))]
+            _row("measured array: the same, calibrated, SRAM 2.34 %", student["calibrated"], words),
+            _row("measured array: mask-aware student of the other half, calibrated, SRAM 2.34 %", aware, words,
+                 Goal(least[1]))]  # fmt: skip
 
 
 def photographs(lab: Lab, goals: Goals = CIFAR) -> list[Claim]:
