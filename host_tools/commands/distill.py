@@ -66,6 +66,7 @@ def command(
     base = recipes.for_data(data).by_hand
     recipe = replace(
         base, epochs=epochs or base.epochs, kd=base.kd if kd is None else kd, exact_share=exact,
+        calibrated=masked,
         features=base.features if features is None else features, learn_clip=clip == "learned",
         clip=_number("--clip", clip, base.clip, ("auto", "learned")),
         variation=_number("--train-sigma", train_sigma, base.variation, ("auto",)),

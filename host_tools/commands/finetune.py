@@ -40,7 +40,7 @@ def _shared(chips: int, function: Any) -> Any:
 @data_options
 @click.option("--profile", required=True, metavar="NAME|FILE", help="Noise profile, read as one cell a weight.")
 @click.option("--writes", default=1.0, show_default=True, type=click.FloatRange(0), help="Rewrites a cell, on average.")
-@click.option("--clip", default=1.0, show_default=True, type=click.FloatRange(0.05, 100),
+@click.option("--clip", default=1.3, show_default=True, type=click.FloatRange(0.05, 100),
               help="Weight of the outermost level, in standard deviations of a layer's weights.")  # fmt: skip
 @click.option("--strategy", default=BEST, show_default=True, type=click.Choice(tuple(STRATEGIES)),
               help="What guides the rewriting.")  # fmt: skip
