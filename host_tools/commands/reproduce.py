@@ -16,7 +16,8 @@ PAPERS = ("charan", "weinstock", "lv", "glukhov")
 @click.command(name="reproduce", context_settings={"max_content_width": 110})
 @click.argument("papers", metavar="[charan|weinstock|lv|glukhov|all]...", nargs=-1)
 @click.option("--quick", is_flag=True, help="Minutes instead of hours: embedded data, few chips.")
-@click.option("--data", "only", type=click.Choice(["mnist", "cifar10"]), help="Only the rows on this data set [both].")
+@click.option("--data", "only", type=click.Choice(["mnist", "cifar10", "cifar10-w32"]),
+              help="Only the rows on this data set; -w32: the network of twice the channels [all].")
 @click.option("--data-dir", metavar="DIR", type=click.Path(), help="Folder with a folder a data set: mnist, cifar10.")
 @click.option("--markdown", metavar="FILE.md", type=click.Path(path_type=Path), callback=console.writable,
               help="Write the table as a page.")  # fmt: skip
@@ -69,8 +70,8 @@ def _chosen(papers: tuple[str, ...], quick: bool, only: str | None) -> tuple[str
     unknown = [name for name in chosen if name not in PAPERS]
     if unknown:
         raise HostError(f"reproduce: {unknown[0]!r} is unknown, expected one of {', '.join(PAPERS)}, all")
-    if only == "cifar10" and chosen != ("charan",):
-        raise HostError("--data cifar10: only rows of charan are on it: rram reproduce charan --data cifar10")
+    if only not in (None, "mnist") and chosen != ("charan",):
+        raise HostError(f"--data {only}: only rows of charan are on it: rram reproduce charan --data {only}")
     if only is not None and quick:
         raise HostError(f"--data {only}: --quick measures the data set digits, expected one of the two options")
     return chosen

@@ -6,8 +6,9 @@ docs/cost.md say how it is read here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,12 @@ def claims(setting: Setting) -> list[Claim]:
     if setting.quick:
         lab = Lab(recipes.get("digits"), load("digits"), setting, chips=5)
         return [*ladder(lab, Goals(plain=None)), *sampling(lab), *shifts(lab, ("veil", "inverted"), {})]
-    return [claim for name, rows in (("mnist", _grey), ("cifar10", _colour)) if setting.only in (None, name)
-            for claim in rows(setting)]  # fmt: skip
+    parts: dict[str, Callable[[Setting], list[Claim]]] = {
+        "mnist": _grey,
+        "cifar10": partial(_colour, "cifar10-resnet8", photographs),
+        "cifar10-w32": partial(_colour, "cifar10-resnet8-w32", with_room),
+    }
+    return [claim for name, rows in parts.items() if setting.only in (None, name) for claim in rows(setting)]
 
 
 def _grey(setting: Setting) -> list[Claim]:
@@ -69,12 +74,10 @@ def _grey(setting: Setting) -> list[Claim]:
     return [*ladder(lab, MNIST), *sampling(lab), *shifts(lab, SEVEN, SHIFTED), *drift(lab), *array(lab)]
 
 
-def _colour(setting: Setting) -> list[Claim]:
+def _colour(recipe: str, rows: Callable[[Lab], list[Claim]], setting: Setting) -> list[Claim]:
     from host_tools.data import load
 
-    data = load("cifar10", _folder(setting, "cifar10"))
-    labs = [Lab(recipes.get(name), data, setting, chips=50) for name in ("cifar10-resnet8", "cifar10-resnet8-w32")]
-    return [*photographs(labs[0]), *with_room(labs[1])]
+    return rows(Lab(recipes.get(recipe), load("cifar10", _folder(setting, "cifar10")), setting, chips=50))
 
 
 def _folder(setting: Setting, name: str) -> str | None:
