@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from firmware_py.errors import RramError
 from firmware_py.stream import BadLine, ImageMessage, LabelMessage, Message
 
 PRINTED_OF_A_KIND = 3
+SECONDS_A_DAY = 86_400
 
 
 class Learner(Protocol):
@@ -67,8 +69,10 @@ class Score:
 class Adaptation:
     """One run over a stream; `summary` says how it went, at any moment."""
 
-    def __init__(self, chip: Learner, options: AdaptOptions, folder: Path | None, say: Callable[[str], None]) -> None:
+    def __init__(self, chip: Learner, options: AdaptOptions, folder: Path | None, say: Callable[[str], None],
+                 clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         self._chip, self._options, self._folder, self._say = chip, options, folder, say
+        self._clock, self._began, self.saves = clock, clock(), 0
         self._waiting: OrderedDict[str | int, tuple[npt.NDArray[np.uint8], int]] = OrderedDict()
         self._unsaved = 0
         self.score = Score(options.window)
@@ -115,8 +119,21 @@ class Adaptation:
             "dropped": self.dropped,
             "skipped": dict(self.skipped),
             "generation": self.generation,
+            "saves": self.saves,
+            "saves_a_day": self.saves_a_day,
             "error": self.error,
         }
+
+    @property
+    def saves_a_day(self) -> float | None:
+        """How often the state would be written in a day that goes on like this run; None before the first save."""
+        seconds = self._clock() - self._began
+        return self.saves / seconds * SECONDS_A_DAY if self.saves and seconds > 0 else None
+
+    def wear(self) -> str:
+        """One line: what this way of saving asks of the board's storage."""
+        a_day = self.saves_a_day
+        return "no save" if a_day is None else f"{self.saves} saves, {a_day:,.0f} a day at this rate; RRAM cells: none"
 
     def _wait(self, message: ImageMessage, prediction: int) -> None:
         if message.id is None or self._options.waiting == 0:
@@ -165,6 +182,7 @@ class Adaptation:
             return
         try:
             self.generation = self._chip.save(self._folder)
+            self.saves += 1
             self._unsaved = 0
         except RramError as error:
             self._say(str(error))

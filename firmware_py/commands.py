@@ -96,6 +96,7 @@ def adapt(options: Namespace) -> int:
         run.run(stopper.until_stopped(read_messages(file, decoder)))
     if chip.watch:
         _say(options, f"guard: {chip.watch}")
+    _say(options, f"writes: {run.wear()}")
     _say(options, f"end: {run.report()}" + (f"; generation {run.generation} in {folder}" if run.generation else ""))
     replay = {**asdict(chip.replay.options), "bytes": chip.replay.bytes}
     guard = chip.watch and {"absurd": chip.watch.absurd, "known": chip.watch.known, "undone": chip.watch.undone}

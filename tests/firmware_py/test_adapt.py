@@ -57,10 +57,20 @@ def test_a_label_that_comes_with_its_image_costs_one_pass() -> None:
     chip, run, _ = adapt([image(3, 3), image(4, 5)])
     assert chip.predicted == []
     assert chip.learned == [(3, 3), (4, 5)]
-    assert run.summary() == {
+    assert {key: value for key, value in run.summary().items() if key != "saves_a_day"} == {
         "images": 2, "labels": 2, "accuracy": 50.0, "window_accuracy": 50.0, "window": 2, "late": 0, "waiting": 0,
-        "dropped": 0, "skipped": {}, "generation": 1, "error": None,
+        "dropped": 0, "skipped": {}, "generation": 1, "saves": 1, "error": None,
     }  # fmt: skip
+
+
+def test_writes_are_counted_and_told_by_the_day() -> None:
+    """Twelve labels, a save every four: three saves in 120 s are 2,160 in 86,400 s."""
+    times = iter([1000.0, 1120.0, 1120.0])
+    run = Adaptation(Recorder(), AdaptOptions(save_every=4), Path("folder"), lambda _: None, lambda: next(times))
+    assert Adaptation(Recorder(), AdaptOptions(), None, lambda _: None).wear() == "no save"
+    run.run([image(i, 1) for i in range(12)])
+    assert run.wear() == "3 saves, 2,160 a day at this rate; RRAM cells: none"
+    assert run.summary()["saves_a_day"] == pytest.approx(2160)
 
 
 def test_labels_late_out_of_order_and_never() -> None:
