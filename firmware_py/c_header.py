@@ -9,6 +9,7 @@ not in it: the program draws them from the seed, as every engine does.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def write_header(path: str | Path, chip: Chip, name: str = "net") -> dict[str, i
     writer = _Writer(chip.engine, name)
     description = writer.struct("rram_desc", chip.engine.description[0], name)
     arrays = "\n".join(writer.lines)
-    end = f"static const rram_desc {name}_desc = {description};\n\n#endif\n"
+    end = f"static const rram_desc {name}_desc =\n    {description};\n\n#endif\n"
     Path(path).write_text(f"{_top(chip, chip.engine.arena_bytes, name)}\n{arrays}\n{end}", encoding="ascii")
     return {"data_bytes": writer.data_bytes, "arena_bytes": chip.engine.arena_bytes}
 
@@ -92,7 +93,8 @@ class _Writer:
                 said = _number(member, about.type.cname)
             if said:
                 parts.append(f".{field} = {said}")
-        return "{" + ", ".join(parts) + "}"
+        text = ", ".join(parts)
+        return "{" + textwrap.fill(text, 110, subsequent_indent="     ", break_on_hyphens=False) + "}"
 
     def nodes(self, nodes: Any, count: int) -> str:
         """The array of nodes; its name."""
@@ -114,9 +116,10 @@ class _Writer:
 
 def _rows(array: npt.NDArray[Any], kind: str) -> Iterator[str]:
     """Lines of numbers."""
-    numbers, per_line = array.ravel().tolist(), {"double": 5, "float": 6}.get(kind, 20)
-    for i in range(0, len(numbers), per_line):
-        yield ", ".join(_number(number, kind) or "0" for number in numbers[i : i + per_line])
+    words = [_number(number, kind) or "0" for number in array.ravel().tolist()]
+    per_line = 114 // (max(map(len, words)) + 2)
+    for i in range(0, len(words), per_line):
+        yield ", ".join(words[i : i + per_line])
 
 
 def _number(number: float, kind: str) -> str:
