@@ -1,7 +1,7 @@
 """Memory and time of examples/classify.c: `python benchmarks/c_example.py [BUNDLE] [--json] [--runs N]`.
 
 Builds the library and the example with a chip of the bundle in it (default: the LeNet-5 of the tests), then starts it
-again and again from a small program that measures: the most memory that was resident, and the time from before the start
+again and again from a small program that measures: the most memory resident, and the time from before the start
 to the end, in which the cells are drawn and one image is classified. Median; the least beside it, for busy machines.
 """
 
