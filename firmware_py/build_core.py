@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from cffi import FFI
@@ -45,9 +46,12 @@ def builder(root: Path) -> FFI:
     return ffi
 
 
-def build(target: Path = HERE, extra: tuple[str, ...] = ()) -> Path:
-    """Compile the extension into the folder `target`, without setuptools; the file. OSError without a compiler."""
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+def build(target: Path = HERE, extra: Sequence[str] = (), compiler: Sequence[str] = ()) -> Path:
+    """Compile the extension into the folder `target`, without setuptools; the file. OSError without a compiler.
+
+    `compiler`: another one than this Python's, for another machine, say.
+    """
+    compiler = compiler or shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     link = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
     headers = {sysconfig.get_path("include"), sysconfig.get_path("platinclude"), str(HERE / "core")}
     out = target / "_core.abi3.so"

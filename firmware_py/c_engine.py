@@ -111,13 +111,13 @@ class CEngine:
         self._of_floats = (self._lib.rram_logits, self._floats, np.dtype(np.float32))
         self._of_bytes = (self._lib.rram_logits_bytes, self._ffi.typeof("uint8_t[]"), np.dtype(np.uint8))
         self._pinned: list[Any] = []  # the core keeps pointers into these
-        description = self._describe(seed, effects)
-        self.arena_bytes = int(self._lib.rram_arena_size(description))
+        self.description = self._describe(seed, effects)
+        self.arena_bytes = int(self._lib.rram_arena_size(self.description))
         if self.arena_bytes == 0:
             raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
         self._arena = np.empty(self.arena_bytes, np.uint8)
         arena = self._pin(self._arena, "unsigned char[]")
-        self._net = self._lib.rram_init(description, arena, self.arena_bytes, _number(variant))
+        self._net = self._lib.rram_init(self.description, arena, self.arena_bytes, _number(variant))
         if self._net == self._ffi.NULL:
             raise RramError(f"{bundle.path}: levels: a level that the profile does not have")
         self.variant = self._ffi.string(self._lib.rram_variant_of(self._net)).decode()
@@ -176,8 +176,15 @@ class CEngine:
             out.append(LayerCells(d, v, scale))
         return out
 
+    @property
+    def arrays(self) -> dict[int, npt.NDArray[Any]]:
+        """What the description points to, by address (firmware_py.c_header writes it down)."""
+        return {array.ctypes.data: array for array in self._pinned if isinstance(array, np.ndarray)}
+
     def _pin(self, array: npt.NDArray[Any], kind: str) -> Any:
-        """A pointer to an array that lives as long as the engine; kind: a C array type."""
+        """A pointer to an array that lives as long as the engine, NULL to an empty one; kind: a C array type."""
+        if array.size == 0:
+            return self._ffi.NULL
         pointer = self._ffi.from_buffer(kind, array)
         self._pinned += [array, pointer]
         return pointer

@@ -35,7 +35,7 @@ def build_parser() -> Parser:
                     formatter_class=Formatter, allow_abbrev=False)  # fmt: skip
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_selftest, _predict, _calibrate, _adapt, _explain, _bench, _info):
+    for add in (_selftest, _predict, _calibrate, _adapt, _explain, _bench, _info, _c_header):
         add(commands)
     return parser
 
@@ -67,7 +67,7 @@ def _command(commands: Any, name: str, text: str, example: str) -> Parser:
     def run(arguments: argparse.Namespace) -> int:
         from firmware_py import commands as functions
 
-        function: Callable[[argparse.Namespace], int] = getattr(functions, name)
+        function: Callable[[argparse.Namespace], int] = getattr(functions, name.replace("-", "_"))
         return function(arguments)
 
     parser.set_defaults(run=run)
@@ -156,6 +156,17 @@ def _info(commands: Any) -> None:
     parser = _command(commands, "info", "Say what a bundle holds: layers, cells, SRAM, profile, origin.",
                       "info lenet5.rram.safetensors")  # fmt: skip
     _add_seed(parser, "also the digest of the cells of chip N: equal digests are equal chips")
+
+
+def _c_header(commands: Any) -> None:
+    text = "Write the chip as a C header, for a program in C without Python (docs/portability.md)."
+    parser = _command(commands, "c-header", text, "c-header lenet5.rram.safetensors --chip-seed 3 -o net.h")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="header file to write")
+    parser.add_argument("--name", default="net", help="what its names begin with (default net)")
+    parser.add_argument("--fresh", action="store_true", help="the chip as programmed: no saved state")
+    _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
+    parser.add_argument("--no-read-noise", action="store_true", help="read the cells without noise")
+    parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
 
 
 def _natural(text: str) -> int:

@@ -150,6 +150,21 @@ def info(options: Namespace) -> int:
     return 0
 
 
+def c_header(options: Namespace) -> int:
+    """The chip with its SRAM state as a C header."""
+    from firmware_py.c_header import write_header
+
+    options.engine = "c"  # whose structs are written down
+    chip = _open(options)
+    if options.fresh or _restore(options, chip) is None:
+        _note("the chip as programmed: no saved state (rram-edge calibrate makes one)")
+    written = write_header(options.output, chip, options.name)
+    sizes = f"{written['data_bytes']} bytes of data, arena {written['arena_bytes']} bytes"
+    _say(options, f"wrote {options.output}: {sizes}")
+    _emit(options, {**_identity(chip), "header": options.output, **written})
+    return 0
+
+
 def _open(options: Namespace) -> Chip:
     effects = Effects(read_noise=not options.no_read_noise)
     given: dict[str, Any] = {key: getattr(options, key, None) for key in ("optimizer", "lr", "horizon")}

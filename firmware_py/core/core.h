@@ -166,6 +166,9 @@ void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, 
 void analog_outputs(rram_net *net, const layer *l, float *y);
 void repeat_columns(const float *from, size_t n, float *to);
 
+/* cpu.c: 0 SSE2, 1 also AVX2, 2 also AVX-512, 3 also its VNNI; x86-64 only */
+int cpu_vectors(void);
+
 /* net.c, learn.c */
 const kernels *kernels_of(int variant);
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep);

@@ -21,11 +21,9 @@ const char *rram_variant_name(int variant) {
 int rram_variant_usable(int variant) {
     if (variant < 0 || variant >= rram_variant_count()) return 0;
 #if defined(__x86_64__) && defined(__GNUC__)
-    const int wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (VARIANTS[variant] == &kernels_avx2) return __builtin_cpu_supports("avx2") != 0;
-    if (VARIANTS[variant] == &kernels_avx512) return wide;
-    if (VARIANTS[variant] == &kernels_vnni) return wide && __builtin_cpu_supports("avx512vnni");
+    if (VARIANTS[variant] == &kernels_avx2) return cpu_vectors() >= 1;
+    if (VARIANTS[variant] == &kernels_avx512) return cpu_vectors() >= 2;
+    if (VARIANTS[variant] == &kernels_vnni) return cpu_vectors() >= 3;
 #endif
     return 1;
 }

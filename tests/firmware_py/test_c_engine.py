@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +76,15 @@ def test_wrong_inputs_are_refused_before_the_core_sees_them(tmp_path: Path) -> N
 def test_an_unknown_instruction_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RramError, match="variant: 'mmx' is not one of scalar"):
         pair(opened(tmp_path, Synthetic()), 1, Effects(), "mmx")
+
+
+@pytest.mark.skipif(not (Path("/proc/cpuinfo").exists() and platform.machine() == "x86_64"), reason="x86-64 Linux")
+def test_the_instruction_sets_are_those_that_the_system_sees() -> None:
+    flags = set(re.findall(r"^flags\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)[0].split())
+    needs = {"scalar": set(), "sse2": {"sse2"}, "avx2": {"avx2"},
+             "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}  # fmt: skip
+    needs["avx512vnni"] = needs["avx512"] | {"avx512_vnni"}
+    assert c_engine.variants() == [name for name, need in needs.items() if need <= flags]
 
 
 def test_numbers_that_are_none_do_no_harm(tmp_path: Path) -> None:

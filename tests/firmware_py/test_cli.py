@@ -17,7 +17,7 @@ from tests.firmware_py.make_bundle import DENSE, Synthetic, contents, make_bundl
 Capture = pytest.CaptureFixture[str]
 DATA = Path(__file__).parent / "data"
 SHAPE = (8, 8, 1)
-COMMANDS = ("selftest", "predict", "calibrate", "adapt", "bench", "info")
+COMMANDS = ("selftest", "predict", "calibrate", "adapt", "bench", "info", "c-header")
 NUMPY = ("--engine", "numpy")
 
 
@@ -301,7 +301,7 @@ def test_every_command_has_a_function() -> None:
     from firmware_py import commands
 
     names = build_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    assert all(callable(getattr(commands, name)) for name in names)
+    assert all(callable(getattr(commands, name.replace("-", "_"))) for name in names)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,134 @@
+"""A chip as a C header: the network as constant arrays, for programs that run without Python and without files.
+
+    rram-edge c-header BUNDLE -o net.h
+
+The header says what firmware_py.c_engine tells the core, field by field, so it follows rram_core.h by itself. Cells are
+not in it: the program draws them from the seed, as every engine does.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.c_engine import CEngine, core
+from firmware_py.chip import Chip
+from firmware_py.errors import RramError
+
+LEARNED = ("gain", "offset", "value", "ms")  # what rram_learn changes; all other arrays are constants
+
+
+def write_header(path: str | Path, chip: Chip, name: str = "net") -> dict[str, int]:
+    """Write the header of a chip of the C engine, its correction as it is now; returns bytes of arrays and arena.
+
+    RramError: `name` is no name in C, or another engine's chip.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name):
+        raise RramError(f"c-header: name: {name!r} given, expected small letters, digits and _, a letter first")
+    if not isinstance(chip.engine, CEngine):
+        raise RramError(f"c-header: a chip on the {chip.engine.name} engine given, expected the C engine")
+    writer = _Writer(chip.engine, name)
+    description = writer.struct("rram_desc", chip.engine.description[0], name)
+    arrays = "\n".join(writer.lines)
+    end = f"static const rram_desc {name}_desc =\n    {description};\n\n#endif\n"
+    Path(path).write_text(f"{_top(chip, chip.engine.arena_bytes, name)}\n{arrays}\n{end}", encoding="ascii")
+    return {"data_bytes": writer.data_bytes, "arena_bytes": chip.engine.arena_bytes}
+
+
+def _top(chip: Chip, arena_bytes: int, name: str) -> str:
+    """Guard, sizes, class names."""
+    bundle, big = chip.bundle, name.upper()
+    classes = ", ".join(_text(label) for label in bundle.classes)
+    image = " x ".join(map(str, bundle.input_shape))
+    return f"""\
+/* Chip {chip.seed} of a bundle with digest {bundle.digest[:16]}, written by rram-edge c-header.
+ * {name}_desc goes to rram_arena_size() and rram_init(); images are {image}, float in [0, 1] or bytes. */
+#ifndef {big}_H
+#define {big}_H
+
+#include "rram_core.h"
+
+#define {big}_INPUTS {int(np.prod(bundle.input_shape))}
+#define {big}_CLASSES {len(bundle.classes)}
+#define {big}_ARENA_BYTES {arena_bytes} /* enough where pointers have 64 bits or fewer */
+#define {big}_READ {chip.correction.read}u /* read counter of the next image; rises by one with each */
+
+static const char *const {name}_classes[{big}_CLASSES] = {{{classes}}};
+"""
+
+
+def _text(text: str) -> str:
+    """A string of C; what is not plain ASCII as octal bytes of UTF-8, which no following character can prolong."""
+    plain = (chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode())
+    return '"' + "".join(plain) + '"'
+
+
+class _Writer:
+    """Collects the arrays that a struct points to while the struct itself is put into words."""
+
+    def __init__(self, engine: CEngine, name: str) -> None:
+        self.ffi = core().ffi
+        self.arrays, self.name = engine.arrays, name
+        self.lines: list[str] = []
+        self.data_bytes = 0
+
+    def struct(self, kind: str, value: Any, prefix: str) -> str:
+        """A struct's initialiser; fields that are zero are left out, as C has them zero then."""
+        parts = []
+        for field, about in self.ffi.typeof(kind).fields:
+            member = getattr(value, field)
+            if about.type.kind == "pointer" and about.type.item.kind == "struct":
+                said = self.nodes(member, int(value.node_count))
+            elif about.type.kind == "pointer":
+                said = self.pointer(member, field, about.type.item.cname, f"{prefix}_{field}")
+            elif about.type.kind == "array":
+                said = "{" + ", ".join(f"{int(number)}u" for number in member) + "}"
+            else:
+                said = _number(member, about.type.cname)
+            if said:
+                parts.append(f".{field} = {said}")
+        text = ", ".join(parts)
+        return "{" + textwrap.fill(text, 110, subsequent_indent="     ", break_on_hyphens=False) + "}"
+
+    def nodes(self, nodes: Any, count: int) -> str:
+        """The array of nodes; its name."""
+        said = ",\n".join("    " + self.struct("rram_node", nodes[i], f"{self.name}_{i}") for i in range(count))
+        self.lines.append(f"static const rram_node {self.name}_nodes[{count}] = {{\n{said}}};")
+        return f"{self.name}_nodes"
+
+    def pointer(self, pointer: Any, field: str, kind: str, name: str) -> str:
+        """The array behind a pointer; its name, nothing for NULL."""
+        if pointer == self.ffi.NULL:
+            return ""
+        array = self.arrays[int(self.ffi.cast("uintptr_t", pointer))]
+        const = "" if field in LEARNED else "const "
+        body = ",\n    ".join(_rows(array, kind))
+        self.lines.append(f"static {const}{kind} {name}[{array.size}] = {{\n    {body}}};")
+        self.data_bytes += array.nbytes
+        return name
+
+
+def _rows(array: npt.NDArray[Any], kind: str) -> Iterator[str]:
+    """Lines of numbers."""
+    words = [_number(number, kind) or "0" for number in array.ravel().tolist()]
+    per_line = 114 // (max(map(len, words)) + 2)
+    for i in range(0, len(words), per_line):
+        yield ", ".join(words[i : i + per_line])
+
+
+def _number(number: float, kind: str) -> str:
+    """A number of C, floats in hexadecimal: exact. Nothing for zero."""
+    if kind in ("float", "double"):
+        if number == 0 and not str(number).startswith("-"):
+            return ""
+        short = re.sub(r"\.?0*p", "p", float(number).hex())
+        return short + ("f" if kind == "float" else "")
+    if number and kind == "uint64_t":
+        return f"UINT64_C({number})"
+    return f"{number}{'u' if kind.startswith('uint32') else ''}" if number else ""
