@@ -111,7 +111,7 @@ def im2col(x: npt.NDArray[Any], node: Node) -> npt.NDArray[Any]:
 def digital(x: F32, node: Node) -> F32:
     """A digital operator on a batch: float32 [n, *in_shape] -> [n, *out_shape]. What `add` gets is the sum already."""
     if node.op == "relu":
-        return np.maximum(x, np.float32(0))
+        return np.fmax(x, np.float32(0))  # 0 for NaN
     if node.op == "flatten":
         return x.reshape(len(x), -1)
     if node.op == "add":
@@ -119,10 +119,13 @@ def digital(x: F32, node: Node) -> F32:
     if node.op in ("thresholds", "rename"):
         raise RramError(f"graph: {node.op}: only a chip carries integer networks")
     view = windows(x, node)
-    if node.op == "maxpool2d":
-        pooled: F32 = view.max(axis=(3, 4))
-        return pooled
     kh, kw = node.kernel
+    if node.op == "maxpool2d":
+        most = view[:, :, :, 0, 0].copy()
+        for i in range(1, kh * kw):  # row-major: where there is a NaN, the order decides
+            other = view[:, :, :, i // kw, i % kw]
+            np.copyto(most, other, where=other > most)
+        return most
     total = view[:, :, :, 0, 0].copy()  # row-major, one after the other: float32 sums depend on the order
     for at in range(1, kh * kw):
         total += view[:, :, :, at // kw, at % kw]
