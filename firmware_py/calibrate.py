@@ -121,7 +121,7 @@ def _calibrate(
         before = _error(rows.corrected(layer, correction), rows.y)
         _fit_layer(bundle, layer, correction, rows, kind)
         y = rows.corrected(layer, correction)
-        if not all(np.isfinite(array).all() for array in (y, *_arrays(correction))):
+        if not np.isfinite(y).all() or not all(np.isfinite(array).all() for array in _arrays(correction)):
             raise FloatingPointError(f"{layer.name} is not finite")
         reports.append(LayerReport(layer.name, before, _error(y, rows.y)))
         return y.reshape(len(x), *node.out_shape).astype(np.float32)

@@ -96,7 +96,7 @@ def test_relu_and_maximum_of_no_number() -> None:
 @pytest.mark.parametrize("engine", ["numpy", pytest.param("c", marks=pytest.mark.skipif(
     not c_engine.available(), reason="the C core is not built (no compiler)"))])  # fmt: skip
 def test_a_calibration_that_leaves_float32_changes_nothing(tmp_path: Path, engine: Any) -> None:
-    """Weights of 1e16 in three layers: converters hold them on the chip, and nothing holds them in the ideal network."""
+    """Weights of 1e16 in three layers: converters hold them on the chip, nothing does in the ideal network."""
     nodes = [*DENSE[:3], {"op": "dense", "name": "fc3", "out": [9]}, {"op": "relu"}, DENSE[3]]
     metadata, tensors = contents(Synthetic(nodes=nodes))
     for name in ("fc1", "fc2", "fc3"):
