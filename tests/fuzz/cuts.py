@@ -84,7 +84,7 @@ def main() -> int:
         size = (Path(folder) / SLOTS[0]).stat().st_size
     for what, count in counts.items():
         print(f"{count:6} {what}")
-    print(f"{counts.total():6} damages of files of {size} bytes: always the newest state or the one before, and said which")
+    print(f"{sum(counts.values()):6} damages of files of {size} bytes: always the newest state or the one before it")
     return 0
 
 

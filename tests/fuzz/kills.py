@@ -81,7 +81,8 @@ def writers(*arguments: Any) -> Iterator[Any]:
     package = Path(firmware_py.__file__).parents[1]  # the copy under test, which may be an installed one
     environment = os.environ | {"PYTHONPATH": f"{package}:{root}", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", WRITERS, *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as running:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as running:
         yield running
         assert running.stdin is not None
         running.stdin.close()
@@ -126,22 +127,22 @@ def kills(count: int, seed: int, folder: Path) -> Counter[str]:
     (folder / "phase").write_bytes(b"\0")
     rng, counts, generation = np.random.default_rng(seed), Counter[str](), 0
     whole, torn = chip_of(folder / "bundle"), chip_of(folder / "bundle")
-    with open(folder / "phase", "r+b") as file, mmap.mmap(file.fileno(), 1) as phase:
-        with writers(folder / "bundle", folder / "state", folder / "phase") as running:
-            longest = SAVES * time_of_a_save(running)
+    files = [folder / name for name in ("bundle", "state", "phase")]
+    with open(files[2], "r+b") as file, mmap.mmap(file.fileno(), 1) as phase, writers(*files) as running:
+        longest = SAVES * time_of_a_save(running)
+        generation = restored(torn, folder / "state")
+        for _ in range(count):
+            phase[0] = 0
+            process, reported = start(running)
+            time.sleep(rng.uniform(0, longest))
+            reported = max(kill(running, process), reported, generation)
+            counts[("while starting", "while learning", "while saving", "just after a save")[phase[0]]] += 1
+            counts["left half a file"] += bool(list((folder / "state").glob("*.tmp")))
             generation = restored(torn, folder / "state")
-            for _ in range(count):
-                phase[0] = 0
-                process, reported = start(running)
-                time.sleep(rng.uniform(0, longest))
-                reported = max(kill(running, process), reported, generation)
-                counts[("while starting", "while learning", "while saving", "just after a save")[phase[0]]] += 1
-                counts["left half a file"] += bool(list((folder / "state").glob("*.tmp")))
-                generation = restored(torn, folder / "state")
-                assert generation in (reported, reported + 1), f"generation {generation} after {reported} was reported"
-                counts["newer than reported"] += generation == reported + 1
-                learn(whole, LABELS * generation - whole.correction.step)
-                same(torn, whole, generation)
+            assert generation in (reported, reported + 1), f"generation {generation} after {reported} was reported"
+            counts["newer than reported"] += generation == reported + 1
+            learn(whole, LABELS * generation - whole.correction.step)
+            same(torn, whole, generation)
     counts["saves"] = generation
     return counts
 
@@ -163,7 +164,7 @@ def main() -> int:
         counts = kills(options.kills, options.seed, Path(folder))
     for what, count in sorted(counts.items()):
         print(f"{count:6} {what}")
-    print(f"{options.kills:6} kills, and each time the state was the last one reported, or the one after it, bit for bit")
+    print(f"{options.kills:6} kills: each time the last state that was reported, or the one after it, bit for bit")
     return 0
 
 
