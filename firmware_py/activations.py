@@ -19,12 +19,12 @@ SIXTH = np.float32(1 / 6)
 
 
 def _relu(x: F32, node: Node) -> F32:
-    positive: F32 = np.maximum(x, ZERO)
+    positive: F32 = np.fmax(x, ZERO)  # 0 for NaN
     return positive
 
 
 def _relu6(x: F32, node: Node) -> F32:
-    clipped: F32 = np.minimum(np.maximum(x, ZERO), SIX)
+    clipped: F32 = np.fmin(np.fmax(x, ZERO), SIX)
     return clipped
 
 
@@ -34,7 +34,7 @@ def _leaky_relu(x: F32, node: Node) -> F32:
 
 
 def _hard_swish(x: F32, node: Node) -> F32:
-    y: F32 = x * (np.minimum(np.maximum(x + THREE, ZERO), SIX) * SIXTH)
+    y: F32 = x * (np.fmin(np.fmax(x + THREE, ZERO), SIX) * SIXTH)
     return y
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firmware_py.container import read_container
+from firmware_py.container import parse_json, read_container
 from firmware_py.draws import NODES
 from firmware_py.errors import RramError
 from firmware_py.graph import Node, group_of_columns, parse_graph
 from firmware_py.integer import IntegerStep, read_step
+from firmware_py.limits import MOST_NORMAL, refuse_huge, refuse_wild
 from firmware_py.sram import LayerSram, parse_sram
 
 VERSION = "1"
@@ -139,6 +140,11 @@ def digest_of(metadata: dict[str, str], tensors: dict[str, tuple[str, npt.NDArra
     return h.hexdigest()
 
 
+def printable(text: Any, most: int) -> bool:
+    """Whether it is text of at most `most` characters that does nothing to a terminal but appear there."""
+    return isinstance(text, str) and text.isprintable() and len(text) <= most
+
+
 def uncorrected(n: int) -> dict[str, Any]:
     """What stands for the correction of a layer of n columns that has none."""
     none = {"mask_rows": np.uint16, "mask_value": np.float32, "mask_lr_exp": np.int8}
@@ -160,10 +166,13 @@ class _Reader:
         self._head()
         shape = self._input_shape()
         classes = self._json("classes", list)
-        nodes = parse_graph(self._json("graph", dict), shape, self.fail)
-        if not all(isinstance(c, str) for c in classes) or len(classes) != nodes[-1].out_shape[0]:
+        nodes, macro = parse_graph(self._json("graph", dict), shape, self.fail), self._macro()
+        refuse_huge(nodes, shape, macro.rows_active, self.fail)
+        if not all(printable(c, 256) for c in classes) or len(classes) != nodes[-1].out_shape[0]:
             raise self.fail(f"classes: {shorten(classes)} given, expected {nodes[-1].out_shape[0]} names (the logits)")
         tables = self._tables()
+        layers = self._layers(nodes, len(tables.target))
+        refuse_wild(nodes, layers, macro, self.fail)
         logits = self.tensor("golden.logits", "F32", (None, len(classes)))
         return Bundle(
             path=self.path,
@@ -171,9 +180,9 @@ class _Reader:
             input_shape=shape,
             classes=tuple(classes),
             nodes=nodes,
-            layers=self._layers(nodes, len(tables.target)),
+            layers=layers,
             tables=tables,
-            macro=self._macro(),
+            macro=macro,
             profile=self._json("profile", dict),
             provenance=self._json("provenance", dict),
             golden=self._golden(),
@@ -199,8 +208,8 @@ class _Reader:
 
     def _json(self, key: str, kind: type) -> Any:
         try:
-            value = json.loads(self.metadata[key])
-        except (ValueError, RecursionError):
+            value = parse_json(self.metadata[key])
+        except ValueError:
             raise self.fail(f"{key}: not valid JSON") from None
         if not isinstance(value, kind):
             raise self.fail(f"{key}: {type(value).__name__} given, expected {kind.__name__}")
@@ -230,7 +239,7 @@ class _Reader:
         golden: dict[str, Any] = self._json("golden", dict)
         if type(golden.get("seed")) is not int or not 0 <= golden["seed"] < 2**64:
             raise self.fail(f"golden.seed: {shorten(golden.get('seed'))} is not a seed from 0 to 2^64 - 1")
-        if not isinstance(golden.get("cells_sha256"), str):
+        if not printable(golden.get("cells_sha256"), 64):
             raise self.fail(f"golden.cells_sha256: {shorten(golden.get('cells_sha256'))} given, expected text")
         return golden
 
@@ -266,6 +275,9 @@ class _Reader:
             values = getattr(tables, key)
             if values.min() < 0 or values.max() > MOST_NOISE:
                 raise self.fail(f"profile.{key}: {shorten(values.tolist())} given, expected 0 to {MOST_NOISE:g}")
+        if np.abs(tables.normal).max() > MOST_NORMAL:
+            given = f"{shorten(tables.normal.tolist())} given, expected -{MOST_NORMAL:g} to {MOST_NORMAL:g}"
+            raise self.fail(f"profile.normal: {given}")
         thr_low, thr_high, g_low, g_high = tables.faults.tolist()
         if thr_low > thr_high or max(g_low, g_high) > MAX_STEPS:
             expected = f"expected rising thresholds, then two conductances up to {MAX_STEPS}"

@@ -13,6 +13,7 @@ offsets that give each column the ideal's mean and standard deviation, as batch 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,47 @@ def calibrate(
 ) -> CalibrationReport:
     """Calibrate all layers in place on unlabelled images x [n, *input_shape]; image i uses read counter `read` + i.
 
-    What a kind does not fit is as at first boot. Results lie on the SRAM's grid. RramError for an unknown kind.
+    What a kind does not fit is as at first boot. Results lie on the SRAM's grid. RramError, with nothing changed, for
+    an unknown kind, for what would take too much memory, and where numbers leave float32.
     """
     if kind not in KINDS:
         raise RramError(f"calibrate: {kind!r} given, expected one of {', '.join(KINDS)}")
     refuse_integer(bundle.nodes, "calibrate")
+    _refuse_huge(bundle, len(x))
+    before = [[array.copy() for array in _arrays(layer)] for layer in layers]
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is looked at instead
+            return _calibrate(bundle, engine, layers, x, read, kind)
+    except (FloatingPointError, np.linalg.LinAlgError) as error:
+        for layer, arrays in zip(layers, before, strict=True):
+            for array, old in zip(_arrays(layer), arrays, strict=True):
+                array[...] = old
+        raise RramError(f"calibrate: numbers out of range ({error}); the correction stays as it was") from None
+
+
+def _arrays(layer: LayerCorrection) -> tuple[F32, ...]:
+    return layer.gain, layer.offset, layer.value, layer.a, layer.b
+
+
+def _refuse_huge(bundle: Bundle, vectors: int) -> None:
+    """By arithmetic: inputs and outputs of all positions of all vectors, and products of all pairs of columns."""
+    for layer in bundle.layers:
+        k = layer.node.groups * layer.k
+        rows, width = vectors * layer.node.positions, 1 + k + 2 * layer.n
+        size = 8 * (rows * (2 * k + 4 * layer.n) + 2 * width * width)
+        if size > memory():
+            given = f"{layer.name}: {vectors} vectors would take {size / 2**30:.1f} GiB"
+            raise RramError(f"calibrate: {given}, this machine has {memory() / 2**30:.1f}; give fewer vectors")
+
+
+def memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _calibrate(
+    bundle: Bundle, engine: Engine, layers: tuple[LayerCorrection, ...], x: F32, read: int, kind: str
+) -> CalibrationReport:
     targets = ideal_activations(bundle, x)
     reports: list[LayerReport] = []
 
@@ -85,6 +122,8 @@ def calibrate(
         before = _error(rows.corrected(layer, correction), rows.y)
         _fit_layer(bundle, layer, correction, rows, kind)
         y = rows.corrected(layer, correction)
+        if not np.isfinite(y).all() or not all(np.isfinite(array).all() for array in _arrays(correction)):
+            raise FloatingPointError(f"{layer.name} is not finite")
         reports.append(LayerReport(layer.name, before, _error(y, rows.y)))
         return y.reshape(len(x), *node.out_shape).astype(np.float32)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
+from collections.abc import Callable
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,8 @@ from firmware_py.state import StateHeader, StateInfo, load_state, save_state
 
 F32 = npt.NDArray[np.float32]
 EngineName = Literal["auto", "c", "numpy"]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Engine(Protocol):
@@ -40,10 +44,26 @@ class Engine(Protocol):
         """One label; the correction changes in place; returns the logits [classes] before."""
 
 
+def _alone(method: Callable[Concatenate[Chip, P], R]) -> Callable[Concatenate[Chip, P], R]:
+    """A method that refuses to run while another thread is in one of these on the same chip."""
+
+    @wraps(method)
+    def guarded(self: Chip, /, *arguments: P.args, **options: P.kwargs) -> R:
+        if not self._free.acquire(blocking=False):  # no waiting: results would depend on who comes first
+            raise RramError("chip: used by two threads at once, expected one: open a chip in each thread")
+        try:
+            return method(self, *arguments, **options)
+        finally:
+            self._free.release()
+
+    return guarded
+
+
 class Chip:
     """One emulated RRAM chip: cells drawn once from `seed`, never written again; only `correction` changes.
 
-    Images are uint8 or float32 in [0, 1], of the bundle's input shape. Not safe for use by several threads at once.
+    Images are uint8 or float32 in [0, 1], of the bundle's input shape. A chip is for one thread at a time: where two
+    meet in it, the second gets RramError. Any number of chips may work in parallel, of one Bundle, too.
     """
 
     def __init__(
@@ -64,6 +84,7 @@ class Chip:
         self.sram: SramCount = count_sram(bundle)
         self.replay = ReplayMemory(self.adapt.replay, bundle.input_shape)
         self.watch = None if self.adapt.guard is None else Watch(self.adapt.guard)
+        self._free = threading.RLock()  # the guard reads while a label is learned
         self.engine: Engine = _engine(engine)(bundle, self.seed, self.effects, self.correction)
 
     @staticmethod
@@ -85,6 +106,7 @@ class Chip:
         classes: npt.NDArray[np.int64] = self.logits_many(x).argmax(axis=1).astype(np.int64)
         return classes
 
+    @_alone
     def logits_many(self, x: npt.NDArray[Any]) -> F32:
         """Logits [n, classes] of images [n, *input_shape]."""
         images = x if self._engine_takes(x) else self._images(x)
@@ -92,6 +114,7 @@ class Chip:
         self.correction.read += len(images)
         return out
 
+    @_alone
     def learn_one(self, x: npt.NDArray[Any], label: int) -> int:
         """Learn one labelled image by changing the SRAM correction; returns the class predicted before learning.
 
@@ -126,6 +149,7 @@ class Chip:
         ideal = ideal_activations(self.bundle, self._images(x))[-1] if len(x) else np.zeros((0, 1), np.float32)
         return x, ideal.argmax(axis=1)
 
+    @_alone
     def calibrate(self, x: npt.NDArray[Any] | None = None, kind: str = "full") -> CalibrationReport:
         """Closed-form calibration without labels on images x, by default the bundle's own vectors.
 
@@ -138,6 +162,7 @@ class Chip:
         self.correction.read += len(images)
         return report
 
+    @_alone
     def save(self, folder: str | Path) -> int:
         """Write the SRAM state to `folder` (two slots); returns its generation number.
 
@@ -146,6 +171,7 @@ class Chip:
         self.correction.settle(self.bundle)
         return save_state(folder, StateHeader(self.bundle.digest, self.seed), self.correction.arrays(self.bundle))
 
+    @_alone
     def restore(self, folder: str | Path) -> StateInfo | None:
         """Take over the newest valid state of `folder`; None if there is none. RramError if it is another chip's.
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from firmware_py.errors import RramError
 
-MAX_HEADER = 8 << 20  # bytes; a bundle's header is a few kilobytes
+MAX_HEADER = 2 << 20  # bytes; a bundle's header is a few kilobytes, with a measured profile a tenth of a megabyte
+MAX_DEPTH = 24  # lists and objects within each other; what is deeper meets Python's limit in one place or another
 DTYPES = {
     "U8": "u1", "U16": "<u2", "U32": "<u4", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
     "F32": "<f4", "F64": "<f8",
@@ -63,24 +64,42 @@ def _header(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int]:
         given = f"header length {size} does not fit a file of {len(data)} bytes"
         raise RramError(f"{path}: {given} (not a bundle, or truncated)")
     try:
-        header = json.loads(data[8 : 8 + size].decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
+        header = parse_json(data[8 : 8 + size].decode("utf-8"))
+    except ValueError:
         raise RramError(f"{path}: the header is not valid JSON (not a bundle, or damaged)") from None
     if not isinstance(header, dict):
         raise RramError(f"{path}: the header is {type(header).__name__}, expected a JSON object")
     return header, 8 + size
 
 
+def parse_json(text: str) -> Any:
+    """A JSON document; ValueError if it is none, goes deeper than MAX_DEPTH, has a key twice, or text that is no
+    Unicode (half of a surrogate pair, which nothing could print).
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        for value in level:
+            if isinstance(value, str):
+                value.encode()
+        level = [inner for value in level if isinstance(value, (dict, list)) for inner in _inside(value)]
+        if not level:
+            return document
+    raise ValueError("too deep")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; ValueError for a key given twice, and for text that is no Unicode (half of a surrogate pair)."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is given twice")
-    for key, value in pairs:
-        key.encode()
-        if isinstance(value, str):
-            value.encode()
     return found
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return value if isinstance(value, list) else [*value.keys(), *value.values()]
 
 
 def _offset(item: tuple[str, Any]) -> tuple[int, int]:

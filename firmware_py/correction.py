@@ -16,6 +16,7 @@ from firmware_py.replay import Replay
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
+MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 64 bits end
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,19 @@ class Correction:
             layer.settle(spec)
 
     def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
-        """Take saved arrays over, in place; RramError names one that is missing, of another shape, or not finite."""
+        """Take saved arrays over, in place; RramError names one that is missing, of another shape or out of range."""
         mine = self.arrays(bundle)
         for name, target in mine.items():
             given = arrays.get(name)
-            if given is None or given.shape != target.shape or not np.all(np.isfinite(given)):
-                shape = None if given is None else given.shape
-                raise RramError(f"state: {name}: {shape} given, expected {target.shape} finite numbers")
+            if given is None or given.shape != target.shape or given.dtype != target.dtype:
+                found = None if given is None else f"{given.dtype}{list(given.shape)}"
+                raise RramError(f"state: {name}: {found} given, expected {target.dtype}{list(target.shape)}")
+            if not np.all(np.isfinite(given)):
+                raise RramError(f"state: {name}: NaN or infinity given, expected finite numbers")
+            most = MOST_COUNT if name == "counters" else np.inf
+            if (name == "counters" or name.endswith(".ms")) and not 0 <= given.min() <= given.max() <= most:
+                expected = f"expected numbers from 0 to {most:g}"
+                raise RramError(f"state: {name}: {given.min()} to {given.max()} given, {expected}")
         for name, target in mine.items():
             target[...] = arrays[name]
         self.step, self.read = (int(n) for n in arrays["counters"])

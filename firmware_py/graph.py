@@ -169,10 +169,13 @@ def digital(x: F32, node: Node) -> F32:
     if node.op in ("thresholds", "rename"):
         raise RramError(f"graph: {node.op}: only a chip carries integer networks")
     view = windows(x, node)
-    if node.op == "maxpool2d":
-        pooled: F32 = view.max(axis=(3, 4))
-        return pooled
     kh, kw = node.kernel
+    if node.op == "maxpool2d":
+        most = view[:, :, :, 0, 0].copy()
+        for i in range(1, kh * kw):  # row-major: where there is a NaN, the order decides
+            other = view[:, :, :, i // kw, i % kw]
+            np.copyto(most, other, where=other > most)
+        return most
     total = view[:, :, :, 0, 0].copy()  # row-major, one after the other: float32 sums depend on the order
     for at in range(1, kh * kw):
         total += view[:, :, :, at // kw, at % kw]

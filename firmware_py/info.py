@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from firmware_py.bundle import Bundle
+from firmware_py.bundle import Bundle, printable
 from firmware_py.cells import cells_digest
 from firmware_py.chip import Chip
 from firmware_py.correction import count_sram
@@ -27,7 +27,7 @@ def describe(bundle: Bundle, seed: int | None = None) -> dict[str, Any]:
         "levels": len(bundle.tables.target),
         "sram": asdict(count_sram(bundle)),
         "macro": asdict(bundle.macro),
-        "profile": bundle.profile.get("name", "unnamed"),
+        "profile": name if printable(name := bundle.profile.get("name"), 256) else "unnamed",
         "calibration_vectors": len(bundle.calibration_x),
         "golden_vectors": len(bundle.golden_x),
         "ideal_tflite_bytes": int(bundle.ideal_tflite.size),

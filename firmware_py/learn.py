@@ -72,9 +72,9 @@ def softmax_error(logits: F32, label: int) -> F32:
 
 
 def error_codes(delta: F32) -> tuple[npt.NDArray[np.int64], np.float32] | None:
-    """8-bit codes of an error and their scale; None if the error is all zero."""
+    """8-bit codes of an error and their scale; None if the error is all zero, or not finite."""
     scale = np.float32(np.abs(delta).max(initial=0) / np.float32(127))
-    if scale == 0:
+    if scale == 0 or not np.isfinite(scale):
         return None
     return np.rint(delta / scale).astype(np.int64), scale
 
@@ -131,7 +131,8 @@ def digital_backward(node: Node, x: F32, y: F32, delta: F32) -> F32:
         return _shared_out(node, delta * mean_factor(node))
     kw = node.kernel[1]
     patches = windows(x, node)  # [n, out H, out W, kernel H, kernel W, C]
-    first = patches.reshape(len(x), *node.out_shape[:2], -1, x.shape[-1]).argmax(axis=3)  # the first of the largest
+    reached = patches.reshape(len(x), *node.out_shape[:2], -1, x.shape[-1]) >= y[:, :, :, None]
+    first = reached.argmax(axis=3)  # the first of the largest; 0 where that is NaN
     sample, row, column, channel = np.ix_(*(np.arange(size) for size in delta.shape))
     row, column = row * node.stride[0] + first // kw, column * node.stride[1] + first % kw
     dx = np.zeros((len(x), *node.in_shape), np.float32)
@@ -150,7 +151,7 @@ def _shared_out(node: Node, share: F32) -> F32:
 
 
 def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig) -> None:
-    """Change gain, offset and mask values in place by one step, each scaled by its prior."""
+    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays."""
     prior = step_scales(layer)
     for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), prior, strict=True)):
         natural = getattr(g, name) * sv
@@ -160,11 +161,14 @@ def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: 
         if adapt.optimizer == "rms":
             wide = natural.astype(np.float64)
             mean = np.cumsum(wide * wide)[-1] / natural.size  # in order
+            if not np.isfinite(mean):
+                continue
             old = correction.ms[group]
             correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
             factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
         parameter = getattr(correction, name)
-        parameter -= factor * (sv * natural)
+        moved = parameter - factor * (sv * natural)
+        np.copyto(parameter, moved, where=np.isfinite(moved))
 
 
 def step_scales(layer: AnalogLayer) -> tuple[F32, F32, F32]:

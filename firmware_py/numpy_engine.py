@@ -18,7 +18,8 @@ from firmware_py.walk import run
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
-CHUNK = 64  # images computed together; bounds the memory of im2col
+CHUNK = 64  # images computed together at most
+TOGETHER = 1 << 23  # numbers of one layer that are computed together; bounds the memory of im2col
 BLOCK = 4096  # rows of a mask's term computed together: they stay in a core's cache
 
 
@@ -38,22 +39,30 @@ class NumpyEngine:
     def __init__(self, bundle: Bundle, seed: int, effects: Effects, correction: Correction) -> None:
         self.bundle, self.seed, self.effects, self.correction = bundle, seed, effects, correction
         self.cells = [program(layer, i, bundle, seed, effects) for i, layer in enumerate(bundle.layers)]
+        columns = max(layer.node.positions * max(cells.d.shape[0], cells.vscale.size)
+                      for layer, cells in zip(bundle.layers, self.cells, strict=True))  # fmt: skip
+        self._images = max(1, min(CHUNK, TOGETHER // columns))
 
     def logits(self, x: F32, read: int) -> F32:
         """Logits [n, classes] of images [n, *input_shape] in [0, 1]; image i uses read counter `read` + i."""
-        parts = [self._chunk(x[i : i + CHUNK], read + i) for i in range(0, len(x), CHUNK)]
+        size = self._images
+        with np.errstate(over="ignore", invalid="ignore"):  # a wild correction: docs/numerics.md, section 4
+            parts = [self._chunk(x[i : i + size], read + i) for i in range(0, len(x), size)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.bundle.classes)), np.float32)
 
     def raw(self, layer: int, a: Numbers, read: int) -> npt.NDArray[np.int32]:
         """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape], codes where it takes codes."""
-        parts = [self.trace(layer, a[i : i + CHUNK], read + i).s for i in range(0, len(a), CHUNK)]
+        size = self._images
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = [self.trace(layer, a[i : i + size], read + i).s for i in range(0, len(a), size)]
         return np.concatenate(parts)
 
     def learn(self, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
         """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
         from firmware_py.learn import learn_one
 
-        return learn_one(self, x, label, read, step, adapt)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return learn_one(self, x, label, read, step, adapt)
 
     def _chunk(self, x: F32, read: int) -> F32:
         nodes = self.bundle.nodes
@@ -116,11 +125,11 @@ def digital_step(bundle: Bundle, a: Numbers, node: Node) -> Numbers:
 
 
 def dac(layer: AnalogLayer, bits: int, a: Numbers) -> F64:
-    """DAC codes [n, P, G K] of inputs a [n, *in_shape] (codes stay as they are); padding gives code 0."""
+    """DAC codes [n, P, G K] of inputs a [n, *in_shape] (codes stay as they are); padding: code 0, NaN: the lowest."""
     if layer.node.coded:
         return im2col(a, layer.node).astype(np.float64)
     low, high = (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if layer.node.signed else (0, 2**bits - 1)
-    codes = np.clip(np.rint(a / layer.dac_lsb), low, high)
+    codes = np.fmin(np.fmax(np.rint(a / layer.dac_lsb), low), high)
     return im2col(codes, layer.node).astype(np.float64)
 
 

@@ -6,22 +6,26 @@ FN vf body_error(const float *delta, size_t i, const float *gain, size_t j) {
 
 FN float body_quantize(const float *delta, size_t count, const float *gain, size_t n, int16_t *c) {
     const size_t advance = LANES % n, whole = count - count % LANES;
-    vf most = vf_set1(0.0f);
-    float lane[LANES], largest = 0.0f;
+    vf most = vf_set1(0.0f), odd = most; /* odd: NaN as soon as one error is not finite */
+    float lane[LANES], largest = 0.0f, strange = 0.0f;
     size_t j = 0;
     for (size_t i = 0; i < whole; i += LANES) {
         const vf e = body_error(delta, i, gain, j);
         most = vf_max(e, vf_max(vf_sub(vf_set1(0.0f), e), most));
+        odd = vf_add(odd, vf_sub(e, e));
         j += advance;
         if (j >= n) j -= n;
     }
     vf_store(lane, most);
     for (size_t i = 0; i < LANES; i++) largest = lane[i] > largest ? lane[i] : largest;
+    vf_store(lane, odd);
+    for (size_t i = 0; i < LANES; i++) strange += lane[i];
     for (size_t i = whole; i < count; i++) {
         const float e = gain ? delta[i] * gain[i % n] : delta[i];
         largest = e > largest ? e : -e > largest ? -e : largest;
+        strange += e - e;
     }
-    const float scale = largest / 127.0f;
+    const float scale = strange == 0.0f ? largest / 127.0f : 0.0f;
     const vf step = vf_set1(scale);
     j = 0;
     for (size_t i = 0; i < count; i += LANES) { /* past the end, any code will do */

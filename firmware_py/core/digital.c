@@ -11,6 +11,7 @@ void keep_maxima(const step *s, const float *x, const float *y) {
     for (size_t oy = 0; oy < d->out_h; oy++)
         for (size_t ox = 0; ox < columns; ox++, y += c, place += c) {
             const float *window = x + oy * d->sh * pitch + ox * d->sw * c;
+            memset(place, 0, c * sizeof *place); /* where the maximum is NaN */
             for (size_t i = kh * kw; i-- > 0;) { /* from the last, so that the first one stays */
                 const float *at = window + i / kw * pitch + i % kw * c;
                 for (size_t j = 0; j < c; j++) place[j] = at[j] >= y[j] ? (uint16_t)i : place[j];

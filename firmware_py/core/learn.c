@@ -52,7 +52,8 @@ static void softmax_error(float *logits, size_t classes, uint32_t label) {
     logits[label] -= 1.0f;
 }
 
-/* One group of parameters: natural gradient n = g sv, then a step of f sv n; the gradients are used up. */
+/* One group of parameters: natural gradient n = g sv, then a step of f sv n; the gradients are used up. What would not
+ * be finite stays as it is. */
 static void update_group(const rram_adapt *adapt, size_t count, float *parameter, const float *sv, float *g,
                          double *ms) {
     if (count == 0) return;
@@ -61,11 +62,15 @@ static void update_group(const rram_adapt *adapt, size_t count, float *parameter
     if (adapt->optimizer == RRAM_RMS) {
         for (size_t i = 0; i < count; i++) sum += (double)g[i] * (double)g[i];
         const double mean = sum / (double)count;
+        if (!isfinite(mean)) return;
         *ms = *ms > 0 ? adapt->beta * *ms + (1 - adapt->beta) * mean : mean;
         rate = adapt->lr_t / (sqrt(*ms) + 1e-12);
     }
     const float f = (float)rate;
-    for (size_t i = 0; i < count; i++) parameter[i] = parameter[i] - f * (sv[i] * g[i]);
+    for (size_t i = 0; i < count; i++) {
+        const float moved = parameter[i] - f * (sv[i] * g[i]);
+        if (isfinite(moved)) parameter[i] = moved;
+    }
 }
 
 /* One analog layer: gradients, dLoss/dinput (stored, or added to what is there), update. 0: no error is left. */

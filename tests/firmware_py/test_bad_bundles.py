@@ -217,7 +217,7 @@ GRAPH: dict[str, tuple[Spoil, str]] = {
     "from none": (lambda b: b.node(3, **{"from": []}), "graph: nodes[3].from: [] given, conv2d takes one"),
     "from two": (lambda b: b.node(4, **{"from": [2, 3]}), "graph: nodes[4].from: [2, 3] given, relu takes one"),
     "from very many": (
-        lambda b: b.node(4, op="add", **{"from": [3] * 10**6}),
+        lambda b: b.node(4, op="add", **{"from": [3] * 10**5}),
         "graph: nodes[4].from: [3, 3, 3, 3, 3, 3, ...] given, add takes 2 to 64",
     ),
     "add of one": (lambda b: b.node(1, op="add"), "graph: nodes[1].from: [0] given, add takes 2 to 64"),

@@ -74,6 +74,7 @@ def test_what_is_saved_comes_back(bundle: Bundle) -> None:
     for layer in source.layers:
         for array in (layer.gain, layer.offset, layer.value, layer.ms):
             array[...] = rng.normal(size=array.shape)
+        np.abs(layer.ms, out=layer.ms)  # mean squares
     source.step, source.read = 2**40, 2**50
     gain = target.layers[0].gain
     target.load(bundle, {name: array.copy() for name, array in source.arrays(bundle).items()})
@@ -104,7 +105,7 @@ def test_a_wrong_array_is_named_and_nothing_is_taken(bundle: Bundle, name: str, 
     arrays[name] = wrong
     if wrong is None:
         del arrays[name]
-    with pytest.raises(RramError, match=rf"^state: {name}: .* given, expected \(\d+,\) finite numbers$"):
+    with pytest.raises(RramError, match=rf"^state: {name}: .* given, expected "):
         correction.load(bundle, arrays)
     for key, array in initial_correction(bundle).arrays(bundle).items():
         np.testing.assert_array_equal(correction.arrays(bundle)[key], array)

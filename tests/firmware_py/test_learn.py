@@ -225,7 +225,7 @@ def test_in_a_pool_the_first_of_the_largest_gets_the_error() -> None:
     x = np.ones((4, 4, 2), np.float32)  # ties everywhere
     x[2:, 2:, 1] = [[0, 5], [5, 5]]
     delta = np.arange(1, 9, dtype=np.float32).reshape(2, 2, 2)
-    dx = digital_backward(node, x[None], x[None], delta[None])[0]
+    dx = digital_backward(node, x[None], digital(x[None], node), delta[None])[0]
     expected = np.zeros((4, 4, 2))
     expected[0, 0], expected[0, 2], expected[2, 0], expected[2, 2, 0] = [1, 2], [3, 4], [5, 6], 7
     expected[2, 3, 1] = 8  # the first of three fives, row by row
