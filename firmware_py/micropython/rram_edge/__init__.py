@@ -1,0 +1,180 @@
+"""rram-edge for MicroPython: the chip of a bundle, prediction, learning from labels, saving (docs/micropython.md).
+
+    from rram_edge import Chip
+    chip = Chip("digits.rram.safetensors", seed=7)
+    chip.predict_one(image)
+"""
+
+import gc
+import hashlib
+from array import array
+
+from rram_edge import kernels
+from rram_edge.bundle import Bundle, hexadecimal
+from rram_edge.errors import RramError
+from rram_edge.graph import forward, parse, size
+from rram_edge.layer import READ, Layer, Scratch, Tables, stream
+from rram_edge.sram import Codes
+
+__all__ = ["Chip", "RramError"]
+
+WIDE = 1.0 + 2.0**-40 != 1.0  # floats of this port have 64 bits
+TOLERANCE = 1e-5  # of the largest golden logit
+
+
+class Chip:
+    """One emulated RRAM chip. Images are bytes, or floats in [0, 1], flat by height, width, channel.
+
+    read_noise, programming: switch these effects off. `learning` is keywords of rram_edge.learn.Learner.
+    """
+
+    def __init__(self, path: str, seed: int = 0, read_noise: bool = True, programming: bool = True, **learning):
+        if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+            raise RramError(f"chip: seed: {seed!r} given, expected a whole number from 0 to 2^64 - 1")
+        self.seed, self.read_noise, self.programming = seed, read_noise, programming
+        self.step = self.read = 0
+        self.bundle = Bundle(path)
+        self.nodes = parse(self.bundle)
+        self.layers = []
+        for node in self.nodes:
+            if node.analog:
+                self.layers.append(Layer(self.bundle, node, len(self.layers)))
+        self.codes = Codes(self.bundle, self.layers)
+        self.codes.settle()
+        self.scratch = Scratch(max(layer.n for layer in self.layers))
+        self.program()
+        self.learning, self.learner = learning, None
+        if learning:
+            self._learner()  # a wrong keyword is refused at once
+
+    def program(self) -> None:
+        """Draw all cells of this chip from its seed."""
+        tables = Tables(self.bundle)
+        for layer in self.layers:
+            layer.program(self.seed, tables, self.programming)
+            gc.collect()
+        self.normal = tables.normal
+
+    def cells_sha256(self) -> str:
+        """Digest of all cells: equal digests, equal chips."""
+        h = hashlib.sha256()
+        for layer in self.layers:
+            for buffer in (layer.d, layer.v, layer.vscale):
+                h.update(buffer)
+        return hexadecimal(h.digest())
+
+    def predict_one(self, x) -> int:
+        """Class of one image: the first of the largest logits."""
+        return largest(self.logits_one(x))
+
+    def logits_one(self, x) -> array:
+        """Logits of one image."""
+        y = self.run(self.image(x), None)
+        self.read += 1
+        return y
+
+    def learn_one(self, x, label: int) -> int:
+        """Learn one labelled image; returns the class predicted before. Only the correction changes."""
+        return self._learner().learn_one(self.image(x), label)
+
+    def save(self, folder: str) -> int:
+        """Write the correction to `folder`, which must exist; returns its generation number."""
+        from rram_edge import state
+
+        self.codes.settle()
+        return state.save(self, folder)
+
+    def restore(self, folder: str) -> int:
+        """Take over the newest whole state of `folder`; returns its generation, 0 where nothing was ever saved."""
+        from rram_edge import state
+
+        generation = state.restore(self, folder)
+        if generation and self.learner:
+            self.learner.forget()
+        return generation
+
+    def selftest(self) -> list:
+        """Check the golden vectors: lines that begin with PASS, FAIL or SKIP. The chip's own state is not touched."""
+        bundle, classes = self.bundle, len(self.bundle.classes)
+        golden = Chip(bundle.path, bundle.golden["seed"])
+        lines = [_line(golden.cells_sha256() == bundle.golden["cells_sha256"], f"cells of chip {golden.seed}")]
+        if not WIDE:
+            lines = ["SKIP  cells: floats of this port have 32 bits, variances of reads are rounded otherwise"]
+        images = bundle.tensor("golden.x", "U8", (-1,) + bundle.shape)
+        logits = bundle.tensor("golden.logits", "F32", (-1, classes))
+        worst, wrong, pixels = 0.0, 0, size(bundle.shape)
+        for i in range(len(logits) // classes):
+            expected = logits[i * classes : (i + 1) * classes]
+            found = golden.logits_one(images[i * pixels : (i + 1) * pixels])
+            scale = max([abs(value) for value in expected]) or 1.0
+            worst = max(worst, max([abs(found[j] - expected[j]) for j in range(classes)]) / scale)
+            wrong += largest(found) != largest(expected)
+        text = f"logits of {len(logits) // classes} golden images: {wrong} other classes, largest difference {worst:.1e}"
+        return lines + [_line(wrong == 0 and (worst <= TOLERANCE or not WIDE), text), f"      kernels: {kernels.NAME}"]
+
+    def image(self, x) -> array:
+        """An image as floats; RramError for another size or numbers outside [0, 1]."""
+        count = size(self.bundle.shape)
+        if len(x) != count:
+            raise RramError(f"image: {len(x)} numbers given, expected {count} {self.bundle.shape}")
+        if isinstance(x, (bytes, bytearray, memoryview)) or repr(x).startswith("array('B'"):
+            return array("f", [byte / 255 for byte in x])
+        if not all([0 <= value <= 1 for value in x]):
+            raise RramError("image: numbers outside [0, 1] given, expected bytes, or floats in [0, 1]")
+        return array("f", x)
+
+    def run(self, x: array, kept) -> array:
+        """Logits of an image at the present read counter; `kept`: None, or a list for what learning needs of each node."""
+        values, last = {-1: x}, {}
+        for i, node in enumerate(self.nodes):
+            for source in node.sources:
+                last[source] = i
+        index = 0
+        for i, node in enumerate(self.nodes):
+            a = values[node.sources[0]]
+            mine = kept is None and last[node.sources[0]] == i
+            if len(node.sources) > 1:
+                a, mine = added([values[source] for source in node.sources]), True
+            for source in node.sources:
+                if last[source] == i:
+                    values.pop(source, None)
+            codes = s = None
+            if node.analog:
+                noise = stream(self.seed, READ, index, self.read) if self.read_noise else None
+                y, codes, s = self.layers[index].forward(a, self.normal, self.scratch, noise, kept is not None)
+                index += 1
+            else:
+                y = forward(node, a, mine)
+            if kept is not None:
+                kept.append((a, y, codes, s))
+            values[i] = y
+        return y
+
+    def _learner(self):
+        if self.learner is None:
+            from rram_edge.learn import Learner
+
+            self.learner = Learner(self, **self.learning)
+        return self.learner
+
+
+def added(arrays: list) -> array:
+    """Sum of arrays in float32, in their order."""
+    total = arrays[0][:]
+    for other in arrays[1:]:
+        for i, value in enumerate(other):
+            total[i] += value
+    return total
+
+
+def largest(values) -> int:
+    """Index of the first of the largest."""
+    best = 0
+    for i, value in enumerate(values):
+        if value > values[best]:
+            best = i
+    return best
+
+
+def _line(passed: bool, text: str) -> str:
+    return ("PASS  " if passed else "FAIL  ") + text
