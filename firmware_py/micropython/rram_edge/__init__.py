@@ -9,17 +9,14 @@ import gc
 import hashlib
 from array import array
 
-from rram_edge import kernels
 from rram_edge.bundle import Bundle, hexadecimal
+from rram_edge.cells import READ, Scratch, Tables, stream
 from rram_edge.errors import RramError
 from rram_edge.graph import forward, parse, size
-from rram_edge.layer import READ, Layer, Scratch, Tables, stream
+from rram_edge.layer import Layer
 from rram_edge.sram import Codes
 
 __all__ = ["Chip", "RramError"]
-
-WIDE = 1.0 + 2.0**-40 != 1.0  # floats of this port have 64 bits
-TOLERANCE = 1e-5  # of the largest golden logit
 
 
 class Chip:
@@ -35,7 +32,7 @@ class Chip:
         self.step = self.read = 0
         self.bundle = Bundle(path)
         self.nodes = parse(self.bundle)
-        self.layers = []
+        self.layers: list = []
         for node in self.nodes:
             if node.analog:
                 self.layers.append(Layer(self.bundle, node, len(self.layers)))
@@ -43,7 +40,9 @@ class Chip:
         self.codes.settle()
         self.scratch = Scratch(max(layer.n for layer in self.layers))
         self.program()
-        self.learning, self.learner = learning, None
+        self.bundle.forget()
+        self.learning = learning
+        self.learner: object = None  # made, and its code loaded, at the first label
         if learning:
             self._learner()  # a wrong keyword is refused at once
 
@@ -51,7 +50,7 @@ class Chip:
         """Draw all cells of this chip from its seed."""
         tables = Tables(self.bundle)
         for layer in self.layers:
-            layer.program(self.seed, tables, self.programming)
+            layer.cells.draw(self.seed, tables, self.programming)
             gc.collect()
         self.normal = tables.normal
 
@@ -59,7 +58,7 @@ class Chip:
         """Digest of all cells: equal digests, equal chips."""
         h = hashlib.sha256()
         for layer in self.layers:
-            for buffer in (layer.d, layer.v, layer.vscale):
+            for buffer in (layer.cells.d, layer.cells.v, layer.cells.vscale):
                 h.update(buffer)
         return hexadecimal(h.digest())
 
@@ -90,41 +89,22 @@ class Chip:
 
         generation = state.restore(self, folder)
         if generation and self.learner:
-            self.learner.forget()
+            self._learner().forget()
         return generation
-
-    def selftest(self) -> list:
-        """Check the golden vectors: lines that begin with PASS, FAIL or SKIP. The chip's own state is not touched."""
-        bundle, classes = self.bundle, len(self.bundle.classes)
-        golden = Chip(bundle.path, bundle.golden["seed"])
-        lines = [_line(golden.cells_sha256() == bundle.golden["cells_sha256"], f"cells of chip {golden.seed}")]
-        if not WIDE:
-            lines = ["SKIP  cells: floats of this port have 32 bits, variances of reads are rounded otherwise"]
-        images = bundle.tensor("golden.x", "U8", (-1,) + bundle.shape)
-        logits = bundle.tensor("golden.logits", "F32", (-1, classes))
-        worst, wrong, pixels = 0.0, 0, size(bundle.shape)
-        for i in range(len(logits) // classes):
-            expected = logits[i * classes : (i + 1) * classes]
-            found = golden.logits_one(images[i * pixels : (i + 1) * pixels])
-            scale = max([abs(value) for value in expected]) or 1.0
-            worst = max(worst, max([abs(found[j] - expected[j]) for j in range(classes)]) / scale)
-            wrong += largest(found) != largest(expected)
-        text = f"logits of {len(logits) // classes} golden images: {wrong} other classes, largest difference {worst:.1e}"
-        return lines + [_line(wrong == 0 and (worst <= TOLERANCE or not WIDE), text), f"      kernels: {kernels.NAME}"]
 
     def image(self, x) -> array:
         """An image as floats; RramError for another size or numbers outside [0, 1]."""
         count = size(self.bundle.shape)
         if len(x) != count:
             raise RramError(f"image: {len(x)} numbers given, expected {count} {self.bundle.shape}")
-        if isinstance(x, (bytes, bytearray, memoryview)) or repr(x).startswith("array('B'"):
+        if isinstance(x, (bytes, bytearray, memoryview)) or repr(x[:0]) == "array('B')":
             return array("f", [byte / 255 for byte in x])
-        if not all([0 <= value <= 1 for value in x]):
+        if not all(0 <= value <= 1 for value in x):
             raise RramError("image: numbers outside [0, 1] given, expected bytes, or floats in [0, 1]")
         return array("f", x)
 
     def run(self, x: array, kept) -> array:
-        """Logits of an image at the present read counter; `kept`: None, or a list for what learning needs of each node."""
+        """Logits of an image at the present read counter; `kept`: None, or a list that takes what learning needs."""
         values, last = {-1: x}, {}
         for i, node in enumerate(self.nodes):
             for source in node.sources:
@@ -175,6 +155,3 @@ def largest(values) -> int:
             best = i
     return best
 
-
-def _line(passed: bool, text: str) -> str:
-    return ("PASS  " if passed else "FAIL  ") + text

@@ -33,7 +33,7 @@ def zeros(code: str, n: int) -> array:
 
 def hexadecimal(data: bytes) -> str:
     """Lower-case digits; not every port has bytes.hex()."""
-    return "".join("%02x" % byte for byte in data)
+    return "".join([f"{byte:02x}" for byte in data])
 
 
 class Bundle:
@@ -57,12 +57,12 @@ class Bundle:
 
     def fail(self, text: str) -> RramError:
         """The error for something in this file."""
-        return RramError("%s: %s" % (self.path, text))
+        return RramError(f"{self.path}: {text}")
 
     def _read_header(self, file) -> None:
         size = int.from_bytes(file.read(8), "little")
         if not 0 < size <= min(MAX_HEADER, self.size - 8):
-            raise self.fail("header length %d does not fit a file of %d bytes (not a bundle?)" % (size, self.size))
+            raise self.fail(f"header length {size} does not fit a file of {self.size} bytes (not a bundle?)")
         try:
             self.header = json.loads(file.read(size))
             self.metadata = self.header.pop("__metadata__")
@@ -71,7 +71,7 @@ class Bundle:
         self.start = 8 + size
         given = self.metadata.get("format"), self.metadata.get("version")
         if given != ("rram-edge", "1"):
-            raise self.fail("format, version: %r given, expected 'rram-edge', '1'" % (given,))
+            raise self.fail(f"format, version: {given} given, expected ('rram-edge', '1')")
 
     def _check_digest(self, file) -> None:
         """SHA-256 over metadata and tensors, in sorted order; so shapes and types need no distrust afterwards."""
@@ -82,25 +82,30 @@ class Bundle:
         block = bytearray(BLOCK)
         for name in sorted(self.header):
             entry = self.header[name]
-            h.update(("%s\0%s\0%s\0" % (name, entry["dtype"], json.dumps(entry["shape"]))).encode())
+            h.update("\0".join([name, entry["dtype"], json.dumps(entry["shape"]), ""]).encode())
             low, high = entry["data_offsets"]
             if not 0 <= low <= high <= self.size - self.start:
-                raise self.fail("%s: bytes %d..%d given, the file is shorter (truncated?)" % (name, low, high))
+                raise self.fail(f"{name}: bytes {low}..{high} given, the file has {self.size} (truncated?)")
             file.seek(self.start + low)
             while low < high:
                 part = memoryview(block)[: min(BLOCK, high - low)]
                 low += file.readinto(part)
                 h.update(part)
         self.digest = hexadecimal(h.digest())
-        if self.digest != self.metadata.get("digest"):
-            raise self.fail("digest: %r given, expected '%s' (damaged file)" % (self.metadata.get("digest"), self.digest))
+        given = self.metadata.get("digest")
+        if self.digest != given:
+            raise self.fail(f"digest: {given} given, expected {self.digest} (damaged file)")
+
+    def forget(self) -> None:
+        """Drop what is only needed while a chip is made."""
+        self.metadata, self.graph = {}, []
 
     def document(self, key: str):
         """A metadata value that is JSON."""
         try:
             return json.loads(self.metadata[key])
         except (KeyError, ValueError):
-            raise self.fail("%s: missing, or not valid JSON" % key)
+            raise self.fail(f"{key}: missing, or not valid JSON")
 
     def place(self, name: str, code: str, shape: tuple) -> tuple:
         """Offset in the file and number of elements of a tensor; -1 in `shape` fits any length."""
@@ -108,13 +113,13 @@ class Bundle:
         given = None if entry is None else (entry["dtype"], entry["shape"])
         fits = given is not None and given[0] == code and len(given[1]) == len(shape)
         if not fits or any(b not in (-1, a) for a, b in zip(entry["shape"], shape)):
-            raise self.fail("%s: %s given, expected %s %s (-1: any)" % (name, given, code, list(shape)))
+            raise self.fail(f"{name}: {given} given, expected {code} {list(shape)} (-1: any)")
         low, high = entry["data_offsets"]
         count = 1
         for n in entry["shape"]:
             count *= n
         if high - low != count * BYTES[TYPES[code]]:
-            raise self.fail("%s: %d bytes given, expected %d elements of %s" % (name, high - low, count, code))
+            raise self.fail(f"{name}: {high - low} bytes given, expected {count} elements of {code}")
         return self.start + low, count
 
     def tensor(self, name: str, code: str, shape: tuple) -> array:

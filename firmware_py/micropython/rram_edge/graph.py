@@ -59,12 +59,11 @@ def parse(bundle: Bundle) -> list:
     nodes, shapes = [], [bundle.shape]
     for i, item in enumerate(bundle.graph):
         if item["op"] not in OPS or item.get("integer"):
-            what = "an integer %s" % item["op"] if item.get("integer") else item["op"]
-            raise bundle.fail("graph: nodes[%d]: %s given, MicroPython carries float networks of %s"
-                              % (i, what, ", ".join(OPS)))  # fmt: skip
+            what = item["op"] + (" of integers" if item.get("integer") else "")
+            raise bundle.fail(f"graph: nodes[{i}]: {what} given, expected float networks of {', '.join(OPS)}")
         node = Node(item, i, shapes)
         if node.analog and list(node.out) != list(item["out"]):
-            raise bundle.fail("graph: nodes[%d].out: %s given, expected %s" % (i, item["out"], list(node.out)))
+            raise bundle.fail(f"graph: nodes[{i}].out: {item['out']} given, expected {list(node.out)}")
         nodes.append(node)
         shapes.append(node.out)
     return nodes

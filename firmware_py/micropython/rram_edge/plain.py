@@ -1,7 +1,7 @@
 """The integer kernels in plain Python, for ports without viper and as what viper.py is held against.
 
-Buffers: words uint32, node indices uint16, fractions uint32, codes int16, cells int16, tables and sums int32, levels and
-variances bytes; docs/numerics.md has the formulas.
+Buffers: words uint32, node indices uint16, fractions uint32, codes int16, cells int16, tables and sums int32, levels
+and variances bytes; docs/numerics.md has the formulas.
 """
 
 MASK = 0xFFFFFFFF
@@ -9,8 +9,8 @@ UPPER = 0x8000  # bit of a node index: the upper half of the octave grid
 NODES = 514
 
 
-def words(out, head, first, count):  # type: ignore[no-untyped-def]
-    """Philox4x32-10: the words of elements first .. first + count - 1; head: counter 1 to 3, key 0 and 1, Weyl 0 and 1."""
+def words(out, head, first, count):
+    """Philox4x32-10: the words of elements first .. first + count - 1; head: see layer.stream."""
     last = first + count
     for block in range(first >> 2, (last + 3) >> 2):
         c0, c1, c2, c3, k0, k1 = block, head[0], head[1], head[2], head[3], head[4]
@@ -23,7 +23,7 @@ def words(out, head, first, count):  # type: ignore[no-untyped-def]
                 out[at - first] = word
 
 
-def octave(index, fraction, drawn, count):  # type: ignore[no-untyped-def]
+def octave(index, fraction, drawn, count):
     """Words to node indices (with UPPER) and 18-bit fractions of the octave grid."""
     for i in range(count):
         word = drawn[i]
@@ -39,7 +39,7 @@ def octave(index, fraction, drawn, count):  # type: ignore[no-untyped-def]
         fraction[i] = part
 
 
-def cells(out, index, fraction, levels, table, count):  # type: ignore[no-untyped-def]
+def cells(out, index, fraction, levels, table, count):
     """Conductances in G steps from what octave() gave, each by the quantile table of its level."""
     for i in range(count):
         node = index[i]
@@ -49,7 +49,7 @@ def cells(out, index, fraction, levels, table, count):  # type: ignore[no-untype
         out[i] = 0 if value < 0 else 32767 if value > 32767 else value
 
 
-def sums(acc, codes, d, first, rows, n):  # type: ignore[no-untyped-def]
+def sums(acc, codes, d, first, rows, n):
     """acc[j] = sum of code * cell over rows first .. first + rows - 1 of n columns."""
     for j in range(n):
         acc[j] = 0
@@ -61,7 +61,7 @@ def sums(acc, codes, d, first, rows, n):  # type: ignore[no-untyped-def]
                 acc[j] += code * d[at + j]
 
 
-def powers(acc, codes, v, first, rows, n):  # type: ignore[no-untyped-def]
+def powers(acc, codes, v, first, rows, n):
     """acc[j] = sum of (code^2 >> 1) * variance over the same rows."""
     for j in range(n):
         acc[j] = 0
@@ -73,7 +73,7 @@ def powers(acc, codes, v, first, rows, n):  # type: ignore[no-untyped-def]
                 acc[j] += power * v[at + j]
 
 
-def window(out, codes, g, position):  # type: ignore[no-untyped-def]
+def window(out, codes, g, position):
     """The codes under a convolution's kernel at one position, 0 on the padding; g: see layer.geometry."""
     height, width, channels, kh, kw = g[0], g[1], g[2], g[3], g[4]
     top, left = position // g[9] * g[5] - g[7], position % g[9] * g[6] - g[8]
@@ -82,12 +82,12 @@ def window(out, codes, g, position):  # type: ignore[no-untyped-def]
         for x in range(left, left + kw):
             inside = 0 <= y < height and 0 <= x < width
             at = (y * width + x) * channels
-            for c in range(channels):
-                out[to] = codes[at + c] if inside else 0
+            for i in range(at, at + channels):
+                out[to] = codes[i] if inside else 0
                 to += 1
 
 
-def transposed(out, errors, d, k, n, first, last):  # type: ignore[no-untyped-def]
+def transposed(out, errors, d, k, n, first, last):
     """out[row] = sum of error code * cell over columns first .. last - 1 (at most 512, so that it fits 32 bits)."""
     for row in range(k):
         total, at = 0, row * n

@@ -34,7 +34,7 @@ def save(chip, folder: str) -> int:
     records = [_record(name, code, len(buffer)) for name, code, buffer in arrays(chip)]
     size = struct.calcsize(HEAD) + 32
     for record, (_, code, buffer) in zip(records, arrays(chip)):
-        if any([value != value or value - value != 0 for value in buffer]):
+        if any(value - value != 0 for value in buffer):
             raise RramError(f"state: {record[2:-6].decode()} is not finite; not saved, the state saved last stays")
         size += len(record) + len(buffer) * (4 if code == "f" else 8)
     digest = bytes([int(chip.bundle.digest[i : i + 2], 16) for i in range(0, 64, 2)])
@@ -75,7 +75,7 @@ def _replace(temporary: str, path: str) -> None:
 def restore(chip, folder: str) -> int:
     """Take over the newest whole slot; 0 where there is none and never was one."""
     looks = [_look(chip, folder + "/" + name) for name in SLOTS]
-    generation = max([look[0] for look in looks])
+    generation = max(look[0] for look in looks)
     if generation == 0:
         damaged = [look[1] for look in looks if look[1]]
         if damaged:

@@ -139,7 +139,7 @@ def window(out: ptr16, codes: ptr16, g: ptr32, position: int):
     for y in range(top, top + int(g[3])):
         for x in range(left, left + int(g[4])):
             if y < 0 or y >= height or x < 0 or x >= width:
-                for c in range(channels):
+                for _ in range(channels):
                     out[to] = 0
                     to += 1
             else:
