@@ -9,7 +9,7 @@ import gc
 import hashlib
 from array import array
 
-from rram_edge.bundle import Bundle, hexadecimal
+from rram_edge.bundle import Bundle, hexadecimal, zeros
 from rram_edge.cells import READ, Scratch, Tables, stream
 from rram_edge.errors import RramError
 from rram_edge.graph import forward, parse, size
@@ -28,31 +28,27 @@ class Chip:
     def __init__(self, path: str, seed: int = 0, read_noise: bool = True, programming: bool = True, **learning):
         if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
             raise RramError(f"chip: seed: {seed!r} given, expected a whole number from 0 to 2^64 - 1")
-        self.seed, self.read_noise, self.programming = seed, read_noise, programming
+        self.seed, self.read_noise = seed, read_noise
         self.step = self.read = 0
         self.bundle = Bundle(path)
         self.nodes = parse(self.bundle)
+        tables = Tables(self.bundle)  # first, and dropped in the end: what it leaves free serves activations
+        self.normal = tables.normal
         self.layers: list = []
         for node in self.nodes:
             if node.analog:
-                self.layers.append(Layer(self.bundle, node, len(self.layers)))
+                layer = Layer(self.bundle, node, len(self.layers))
+                layer.cells.draw(seed, tables, programming)
+                self.layers.append(layer)
+                gc.collect()
         self.codes = Codes(self.bundle, self.layers)
         self.codes.settle()
         self.scratch = Scratch(max(layer.n for layer in self.layers))
-        self.program()
         self.bundle.forget()
         self.learning = learning
         self.learner: object = None  # made, and its code loaded, at the first label
         if learning:
             self._learner()  # a wrong keyword is refused at once
-
-    def program(self) -> None:
-        """Draw all cells of this chip from its seed."""
-        tables = Tables(self.bundle)
-        for layer in self.layers:
-            layer.cells.draw(self.seed, tables, self.programming)
-            gc.collect()
-        self.normal = tables.normal
 
     def cells_sha256(self) -> str:
         """Digest of all cells: equal digests, equal chips."""
@@ -98,10 +94,15 @@ class Chip:
         if len(x) != count:
             raise RramError(f"image: {len(x)} numbers given, expected {count} {self.bundle.shape}")
         if isinstance(x, (bytes, bytearray, memoryview)) or repr(x[:0]) == "array('B')":
-            return array("f", [byte / 255 for byte in x])
-        if not all(0 <= value <= 1 for value in x):
+            divisor = 255
+        elif all(0 <= value <= 1 for value in x):
+            divisor = 1
+        else:
             raise RramError("image: numbers outside [0, 1] given, expected bytes, or floats in [0, 1]")
-        return array("f", x)
+        image = zeros("f", count)
+        for i, value in enumerate(x):
+            image[i] = value / divisor
+        return image
 
     def run(self, x: array, kept) -> array:
         """Logits of an image at the present read counter; `kept`: None, or a list that takes what learning needs."""
@@ -135,6 +136,7 @@ class Chip:
             from rram_edge.learn import Learner
 
             self.learner = Learner(self, **self.learning)
+            self.bundle.forget()
         return self.learner
 
 

@@ -68,8 +68,11 @@ def _scaled(numbers: list, factor: float) -> array:
 def analog_backward(layer: Layer, delta: array) -> array:
     """dLoss/dinput: a transposed read of the noisy array, plus the mask's share."""
     n, node = layer.n, layer.node
-    e = array("f", [delta[i] * layer.gain[i % n] for i in range(len(delta))])
+    e = delta[:]
+    for i in range(len(e)):
+        e[i] *= layer.gain[i % n]
     coded = error_codes(e)
+    del e
     dx, total = zeros("f", size(node.shape)), zeros("q", size(node.shape))
     if coded is not None:
         rows = zeros("i", layer.k)
@@ -132,10 +135,13 @@ def digital_backward(node: Node, a: array, y: array, delta: array) -> array:
     """dLoss/dinput of a digital operator from its input a, output y and dLoss/doutput."""
     if node.op in ("flatten", "add"):
         return delta
+    dx = zeros("f", len(a))
     if node.op == "relu":
-        return array("f", [delta[i] if y[i] > 0 else 0 for i in range(len(y))])
-    dx, window = zeros("f", len(a)), offsets(node)
-    t, factor = array("f", [0]), mean_factor(node)
+        for i, value in enumerate(y):
+            if value > 0:
+                dx[i] = delta[i]
+        return dx
+    t, window, factor = array("f", [0]), offsets(node), mean_factor(node)
     for i, corner in enumerate(corners(node)):
         if node.op == "avgpool2d":
             t[0] = delta[i] * factor

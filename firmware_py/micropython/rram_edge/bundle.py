@@ -97,8 +97,8 @@ class Bundle:
             raise self.fail(f"digest: {given} given, expected {self.digest} (damaged file)")
 
     def forget(self) -> None:
-        """Drop what is only needed while a chip is made."""
-        self.metadata, self.graph = {}, []
+        """Drop what is only needed while a chip is made; the header is read again when a tensor is asked for."""
+        self.header, self.metadata, self.graph = {}, {}, []
 
     def document(self, key: str):
         """A metadata value that is JSON."""
@@ -109,6 +109,9 @@ class Bundle:
 
     def place(self, name: str, code: str, shape: tuple) -> tuple:
         """Offset in the file and number of elements of a tensor; -1 in `shape` fits any length."""
+        if not self.header:
+            with open(self.path, "rb") as file:
+                self._read_header(file)
         entry = self.header.get(name)
         given = None if entry is None else (entry["dtype"], entry["shape"])
         fits = given is not None and given[0] == code and len(given[1]) == len(shape)

@@ -47,7 +47,7 @@ class Learner:
         for word in drawn if count else ():
             slot = (self.seen - count + (word * count >> 32)) % self.images
             kept = memoryview(self.pixels)[slot * pixels : (slot + 1) * pixels]
-            self.one_step(array("f", [byte / 255 for byte in kept]), self.labels[slot])
+            self.one_step(self.chip.image(kept), self.labels[slot])
         if self.images:
             self._keep(x, label)
         self.chip.step += 1
@@ -55,10 +55,10 @@ class Learner:
 
     def _keep(self, x: array, label: int) -> None:
         slot = self.seen % self.images
-        unit = array("f", [1 / 255])[0]
-        quotient = array("f", [value / unit for value in x])
-        for i, value in enumerate(quotient):
-            self.pixels[slot * len(x) + i] = round(value)
+        t, unit = array("f", [0]), array("f", [1 / 255])[0]
+        for i, value in enumerate(x):
+            t[0] = value / unit
+            self.pixels[slot * len(x) + i] = round(t[0])
         self.labels[slot] = label
         self.seen += 1
 
@@ -72,9 +72,10 @@ class Learner:
         for i in range(len(chip.nodes) - 1, -1, -1):
             node = chip.nodes[i]
             index -= node.analog
+            a, y, codes, s = kept.pop()
             if i not in errors:
                 continue
-            delta, (a, y, codes, s) = errors.pop(i), kept[i]
+            delta = errors.pop(i)
             wanted = [source for source in node.sources if source in before]
             back = None
             if node.analog:

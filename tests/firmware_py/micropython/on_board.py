@@ -1,8 +1,9 @@
-"""What the MicroPython engine makes of a job, as text: run by MicroPython (micropython on_micropython.py JOB) or imported.
+"""What the MicroPython engine makes of a job, as text; run by MicroPython (on_board.py JOB), or imported.
 
 It leans on nothing that MicroPython lacks. Numbers leave as hexadecimal digits of their bytes: no bit is lost.
 """
 
+import gc
 import json
 import sys
 from array import array
@@ -14,7 +15,6 @@ def report(job):
 
     chip = Chip(job["bundle"], job["seed"], job["read_noise"], **job.get("learning", {}))
     out = {"kernels": kernels.NAME, "cells": chip.cells_sha256(), "images": [], "before": []}
-    out["d"] = [digits(layer.cells.d) for layer in chip.layers]
     for image in job["images"]:
         kept = []
         y = chip.run(chip.image(bytes(image)), kept)
@@ -39,7 +39,7 @@ def correction(chip):
 
 
 def kernel_runs(module, jobs):
-    """Results of the integer kernels of `module` on given buffers: [name, buffers, numbers] each; [0] is what it fills."""
+    """What the integer kernels of `module` write in the first of their buffers; a job: [name, buffers, numbers]."""
     out = []
     for name, buffers, numbers in jobs:
         made = [bytearray(values) if code == "B" else array(code, values) for code, values in buffers]
@@ -50,7 +50,7 @@ def kernel_runs(module, jobs):
 
 def digits(buffer):
     """Hexadecimal digits of a buffer's bytes."""
-    return "".join(["%02x" % byte for byte in bytes(buffer)])
+    return bytes(buffer).hex()
 
 
 if __name__ == "__main__" and sys.implementation.name == "micropython":
@@ -64,5 +64,13 @@ if __name__ == "__main__" and sys.implementation.name == "micropython":
         from rram_edge.selftest import selftest
 
         print(json.dumps(selftest(given["selftest"])))
+    elif "memory" in given:
+        from rram_edge import Chip
+
+        gc.collect()
+        before = gc.mem_alloc()  # type: ignore[attr-defined]
+        chip = Chip(given["memory"])
+        gc.collect()
+        print(json.dumps(gc.mem_alloc() - before))  # type: ignore[attr-defined]
     else:
         print(json.dumps(report(given)))

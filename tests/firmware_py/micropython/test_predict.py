@@ -16,14 +16,14 @@ import pytest
 from firmware_py.bundle import Bundle
 from firmware_py.container import read_container
 from tests.firmware_py.make_bundle import CONV, DENSE, INTEGERS, RESNET, Synthetic, make_bundle, write
-from tests.firmware_py.micropython_cases import ENGINE, assert_the_same_predictions, job_of, oracle, shaped
-from tests.firmware_py.on_micropython import kernel_runs, report
+from tests.firmware_py.micropython.cases import ENGINE, assert_the_same_predictions, job_of, oracle, shaped
+from tests.firmware_py.micropython.on_board import kernel_runs, report
 from tests.firmware_py.test_numpy_engine import LAYERS
 
-import rram_edge  # isort: skip  # on the path by micropython_cases
+import rram_edge  # isort: skip  # on the path by cases
 from rram_edge import plain, selftest  # isort: skip
 
-GOLDEN = json.loads((Path(__file__).resolve().parents[1] / "golden_draws.json").read_text())
+GOLDEN = json.loads((Path(__file__).resolve().parents[2] / "golden_draws.json").read_text())
 POOLS = [  # windows that overlap, windows that leave a rest, an average over all
     {"op": "avgpool2d", "pool": [3, 2], "stride": [1, 2]},
     {"op": "conv2d", "name": "c", "kernel": [2, 3], "stride": [1, 1], "padding": [[1, 0], [0, 1]], "out": [6, 3, 4]},
@@ -55,7 +55,7 @@ def test_cells_sums_and_logits_are_the_oracles(tmp_path: Path, name: str, read_n
     assert_the_same_predictions(found, bundle, job)
 
 
-# --- kernels against the golden draws, which a scalar oracle made -------------------------------------------------------
+# --- kernels against the golden draws, which a scalar oracle made -----------------------------------------------------
 
 
 @pytest.mark.parametrize("stream", GOLDEN["streams"], ids=lambda s: f"seed {s['seed']}")
@@ -97,7 +97,7 @@ def test_sums_are_matrix_products() -> None:
     np.testing.assert_array_equal(found[2], d[:, 1:4] @ (codes[1:4] - 64))
 
 
-# --- the chip -----------------------------------------------------------------------------------------------------------
+# --- the chip ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         rram_edge.Chip(str(tmp_path / "none"))
 
 
-# --- the package --------------------------------------------------------------------------------------------------------
+# --- the package ------------------------------------------------------------------------------------------------------
 
 
 def test_mip_gets_every_file_and_the_version_of_the_project(repo_root: Path) -> None:

@@ -21,7 +21,7 @@ from firmware_py.numpy_engine import NumpyEngine
 from firmware_py.walk import run
 
 ENGINE = Path(firmware_py.__file__).parent / "micropython"  # as it is installed
-DRIVER = Path(__file__).with_name("on_micropython.py")
+DRIVER = Path(__file__).with_name("on_board.py")
 
 if str(ENGINE) not in sys.path:
     sys.path.append(str(ENGINE))
@@ -42,7 +42,7 @@ def job_of(bundle: Bundle, read_noise: bool, count: int = 3, seed: int = 2**63 +
     """A job on random images; some pixels are 0, as in most pictures."""
     rng = np.random.default_rng(4)
     images = rng.integers(0, 256, (count, *bundle.input_shape)) * (rng.random((count, *bundle.input_shape)) < 0.7)
-    flat = images.reshape(count, -1).tolist()
+    flat = [image.reshape(-1).tolist() for image in images]
     return {"bundle": str(bundle.path), "seed": seed, "read_noise": read_noise, "images": flat, **more}
 
 
@@ -98,12 +98,13 @@ def assert_the_same_learning(found: dict[str, Any], bundle: Bundle, job: dict[st
     """Classes before each label, and the correction after the last within LEARNED of its largest change."""
     chip = oracle(bundle, job, adapt)
     chip.correction.read = len(job["images"])  # one prediction each came before
-    first = [{key: getattr(layer, key).copy() for key in ("gain", "offset", "value")} for layer in chip.correction.layers]
+    keys = ("gain", "offset", "value")
+    first = [{key: getattr(layer, key).copy() for key in keys} for layer in chip.correction.layers]
     before = [chip.learn_one(shaped(bundle, image), label)
               for image, label in zip(job["images"], job["labels"], strict=True)]  # fmt: skip
     assert found["before"] == before
     for layer, given, start in zip(chip.correction.layers, found["correction"], first, strict=True):
-        for key, text in zip(("gain", "offset", "value"), given, strict=False):
+        for key, text in zip(keys, given, strict=False):
             wanted, change = getattr(layer, key), getattr(layer, key).astype(float) - start[key]
             most = np.abs(change).max(initial=0)
             assert most > 0 or not change.size

@@ -12,11 +12,11 @@ from firmware_py import AdaptConfig, Replay
 from firmware_py.bundle import Bundle
 from firmware_py.replay import NO_REPLAY
 from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle
-from tests.firmware_py.micropython_cases import assert_the_same_learning, job_of, numbers, oracle, shaped
-from tests.firmware_py.on_micropython import report
-from tests.firmware_py.test_micropython import POOLS
+from tests.firmware_py.micropython.cases import assert_the_same_learning, job_of, numbers, oracle, shaped
+from tests.firmware_py.micropython.on_board import report
+from tests.firmware_py.micropython.test_predict import POOLS
 
-import rram_edge  # isort: skip  # on the path by micropython_cases
+import rram_edge  # isort: skip  # on the path by cases
 
 SETTINGS: dict[str, tuple[dict[str, Any], AdaptConfig]] = {
     "rms": ({"replay": [0, 0]}, AdaptConfig(replay=NO_REPLAY)),
@@ -81,7 +81,7 @@ def test_a_label_that_is_no_class_is_refused(tmp_path: Path, label: Any) -> None
     assert chip.step == 0
 
 
-# --- the state ----------------------------------------------------------------------------------------------------------
+# --- the state --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -141,7 +141,8 @@ def test_saves_take_turns_and_the_newest_is_restored(saved: tuple[Any, Path]) ->
     assert chip.restore(str(folder)) == 2
 
 
-@pytest.mark.parametrize("spoil", [lambda d: d[:-1], lambda d: d[:40], lambda d: b"", lambda d: d[:90] + b"\xff" + d[91:]])
+@pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: data[:40], lambda data: b"",
+                                   lambda data: data[:90] + b"\xff" + data[91:]])  # fmt: skip
 def test_a_slot_that_is_damaged_leaves_the_other(saved: tuple[Any, Path], spoil: Any) -> None:
     chip, folder = saved
     newest = folder / "state.b"
