@@ -43,7 +43,7 @@ NETWORKS = {
 def test_corrections_after_labels_are_the_oracles(tmp_path: Path, network: str, setting: str) -> None:
     bundle = Bundle.open(make_bundle(tmp_path / "b", NETWORKS[network]))
     learning, adapt = SETTINGS[setting]
-    count = 8 if network in ("dense", "pools") else 3
+    count = 8 if network in ("dense", "pools") else 2
     labels = np.random.default_rng(1).integers(0, len(bundle.classes), count).tolist()
     job = job_of(bundle, True, count, labels=labels, learning=learning)
     assert_the_same_learning(report(job), bundle, job, adapt)
