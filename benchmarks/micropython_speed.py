@@ -1,8 +1,8 @@
 """Prints what a bundle costs under MicroPython: `MICROPYPATH=firmware_py/micropython micropython THIS BUNDLE`.
 
-Milliseconds of opening, of one prediction and of one label without replay: the least of some, of the processor's own time
+Milliseconds of opening, one prediction, one label without replay: the least of some, of the processor's own time
 where the port counts it (the unix port does), else by the clock. Bytes of the heap when all garbage is gone.
-A copy of rram_edge without viper.py runs in bytecode. On a board: put the bundle's path in below, and `mpremote run` it.
+A copy of rram_edge without viper.py runs in bytecode. On a board: put its path in below, `mpremote run` it.
 """
 
 import gc

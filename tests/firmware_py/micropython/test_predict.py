@@ -116,6 +116,10 @@ def test_bytes_and_floats_are_the_same_image(bundle: Bundle) -> None:
         assert (chip.predict_one(x), chip.read) == (expected, 1)
 
 
+def test_the_class_is_the_first_of_the_largest() -> None:
+    assert rram_edge.largest([1.0, 3.0, 3.0, 2.0]) == 1
+
+
 @pytest.mark.parametrize(("x", "text"), [
     (bytes(63), r"image: 63 numbers given, expected 64 \(8, 8, 1\)"),
     ([0.5] * 63 + [1.5], "image: numbers outside"),
