@@ -23,7 +23,7 @@ U32 = npt.NDArray[np.uint32]
 # enum rram_op
 _OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7,
         "relu6": 8, "leaky_relu": 9, "hard_swish": 10, "softmax": 11, "concat": 12}  # fmt: skip
-_OPTIMIZERS = {"sgd": 0, "rms": 1}
+_OPTIMIZERS = {"sgd": 0, "rms": 1, "sign": 2}
 
 
 def available() -> bool:

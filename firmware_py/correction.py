@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from firmware_py.replay import Replay
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
+Optimizer = Literal["rms", "sgd", "sign"]
+OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 64 bits end
 
 
@@ -28,7 +30,7 @@ class AdaptConfig:
     learned at all, and what is undone (None: all, and nothing).
     """
 
-    optimizer: Literal["rms", "sgd"] = "rms"
+    optimizer: Optimizer = "rms"
     lr: float = 0.03
     horizon: int = 1000
     floor: float = 0.1
@@ -37,8 +39,8 @@ class AdaptConfig:
     guard: Guard | None = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
-        if self.optimizer not in ("rms", "sgd"):
-            raise RramError(f"adapt: optimizer: {self.optimizer!r} is not 'rms' or 'sgd'")
+        if self.optimizer not in OPTIMIZERS:
+            raise RramError(f"adapt: optimizer: {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
         if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1):
             raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1)")
 

@@ -158,6 +158,8 @@ def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: 
         if natural.size == 0:
             continue
         factor = np.float32(adapt.rate(step))
+        if adapt.optimizer == "sign":
+            natural = np.sign(natural)
         if adapt.optimizer == "rms":
             wide = natural.astype(np.float64)
             mean = np.cumsum(wide * wide)[-1] / natural.size  # in order

@@ -59,6 +59,8 @@ static void update_group(const rram_adapt *adapt, size_t count, float *parameter
     if (count == 0) return;
     double sum = 0, rate = adapt->lr_t;
     for (size_t i = 0; i < count; i++) g[i] = g[i] * sv[i];
+    for (size_t i = 0; adapt->optimizer == RRAM_SIGN && i < count; i++)
+        g[i] = g[i] > 0.0f ? 1.0f : g[i] < 0.0f ? -1.0f : 0.0f;
     if (adapt->optimizer == RRAM_RMS) {
         for (size_t i = 0; i < count; i++) sum += (double)g[i] * (double)g[i];
         const double mean = sum / (double)count;

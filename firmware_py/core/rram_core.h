@@ -25,7 +25,7 @@ enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
 enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
-enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1 };
+enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.

@@ -48,7 +48,7 @@ LENET5 = Synthetic(nodes=LENET, input_shape=(28, 28, 1), rows=128, mask_share=0.
 
 
 @settings(max_examples=150)
-@given(networks(), st.booleans(), st.booleans(), st.sampled_from(["rms", "sgd"]), st.integers(0, 2**32))
+@given(networks(), st.booleans(), st.booleans(), st.sampled_from(["rms", "sgd", "sign"]), st.integers(0, 2**32))
 def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimizer: str, seed: int) -> None:
     x = images(spec, 3, seed)
     with tempfile.TemporaryDirectory() as folder:

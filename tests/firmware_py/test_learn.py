@@ -307,6 +307,22 @@ def test_plain_descent_steps_by_prior_variance_and_rate(dense: Bundle) -> None:
     assert correction.ms.tolist() == [0, 0, 0]
 
 
+def test_sign_steps_by_the_rate_in_prior_deviations_whatever_the_size_of_the_gradient(dense: Bundle) -> None:
+    layer, correction = dense.layers[0], initial_correction(dense).layers[0]
+    config = AdaptConfig(optimizer="sign", lr=0.02, horizon=4, floor=0.1, replay=NO_REPLAY)
+    expected = {g: getattr(correction, g).astype(np.float64) for g in GROUPS}
+    for step, gradient in enumerate(random_gradients(layer, 6)):
+        gradient.gain[0] = 0  # nothing to learn there
+        update(layer, correction, gradient, step, config)
+        rate = 0.02 * max(1 - step / 4, 0.1)
+        for group, sd in prior_deviations(layer).items():
+            g = getattr(gradient, group)
+            expected[group] -= rate * sd * ((g > 0).astype(float) - (g < 0))
+    for group in GROUPS:
+        np.testing.assert_allclose(getattr(correction, group), expected[group], atol=2e-6)
+    assert correction.gain[0] == layer.gain[0] and correction.ms.tolist() == [0, 0, 0]
+
+
 def test_rms_divides_by_the_mean_square_of_its_group(dense: Bundle) -> None:
     layer, correction = dense.layers[0], initial_correction(dense).layers[0]
     config = AdaptConfig(optimizer="rms", lr=0.05, horizon=100, floor=0.0, beta=0.7, replay=NO_REPLAY)
