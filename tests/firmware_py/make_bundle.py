@@ -54,6 +54,21 @@ RESNET = [  # for images of 8 x 8 and any channels: two stacks with a shortcut, 
     {"op": "dense", "name": "fc", "signed": True, "out": [4]},
 ]  # fmt: skip
 
+MOBILE = [  # for images of 8 x 8 x 2: depthwise, dilated and grouped convolutions, every activation, joined channels
+    {"op": "conv2d", "name": "first", "kernel": [3, 3], "stride": [2, 2], "padding": "same", "out": [4, 4, 4]},
+    {"op": "relu6"},
+    {"op": "conv2d", "name": "deep", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [4, 4, 4],
+     "groups": 4},
+    {"op": "hard_swish"},
+    {"op": "conv2d", "name": "far", "kernel": [2, 2], "stride": [1, 1], "padding": "same", "out": [4, 4, 6],
+     "dilation": [2, 1], "groups": 2, "signed": True},
+    {"op": "leaky_relu", "slope": 0.2},
+    {"op": "concat", "from": [5, 1]},
+    {"op": "softmax"},
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc", "out": [4]},
+]  # fmt: skip
+
 INTEGERS = [  # for images of 8 x 8 and any channels
     {"op": "conv2d", "name": "conv1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5],
      "integer": True},

@@ -25,7 +25,7 @@ from tests.firmware_py.core_cases import (
     opened,
     pair,
 )
-from tests.firmware_py.make_bundle import RESNET, Synthetic, contents, write
+from tests.firmware_py.make_bundle import MOBILE, RESNET, Synthetic, contents, write
 from tests.firmware_py.test_learn import FORKED
 
 pytestmark = needs_core
@@ -73,9 +73,9 @@ def test_lenet(tmp_path: Path, variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("nodes", [RESNET, FORKED], ids=["resnet", "forked"])
+@pytest.mark.parametrize("nodes", [RESNET, MOBILE, FORKED], ids=["resnet", "mobile", "forked"])
 def test_branches(tmp_path: Path, variant: str, nodes: list[dict]) -> None:
-    spec = Synthetic(nodes=nodes, input_shape=(8, 8, 2) if nodes is RESNET else (5, 5, 1), mask_share=0.2)
+    spec = Synthetic(nodes=nodes, input_shape=(5, 5, 1) if nodes is FORKED else (8, 8, 2), mask_share=0.2)
     assert_same(opened(tmp_path, spec), Effects(), images(spec, 4, 2), AdaptConfig(), variant)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from firmware_py.container import DTYPES
-from tests.firmware_py.make_bundle import CONV, DENSE, INTEGERS, RESNET, Synthetic, contents, write
+from tests.firmware_py.make_bundle import CONV, DENSE, INTEGERS, MOBILE, RESNET, Synthetic, contents, write
 
 SMALL = {"levels": 2, "rows": 8}
 
@@ -72,7 +72,8 @@ class Parts:
 
 @cache
 def seeds() -> tuple[bytes, ...]:
-    """A bundle of each kind: dense, convolutions, branches, integers, codes in SRAM, low rank, stuck cells."""
+    """A bundle of each kind: dense, convolutions with stuck cells, branches, groups and activations, integers, codes in
+    SRAM, low rank."""
     codes = {"value_bits": 8, "number_bits": 16, "layers": {
         name: {"value": -8, "gain": -12, "offset": -12} for name in ("fc1", "fc2")}}  # fmt: skip
     low = {"value_bits": 32, "number_bits": 32, "layers": {"fc1": {"rank": 2}, "fc2": {"rank": 1}}}
@@ -80,6 +81,7 @@ def seeds() -> tuple[bytes, ...]:
         (Synthetic(nodes=DENSE, input_shape=(4, 4, 1), **SMALL), None),
         (Synthetic(nodes=CONV, faults=(2**24, 2**25, 0, 9000), **SMALL), None),
         (Synthetic(nodes=RESNET, **SMALL), None),
+        (Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), **SMALL), None),
         (Synthetic(nodes=INTEGERS, dac_bits=4, **SMALL), None),
         (Synthetic(nodes=DENSE, input_shape=(4, 4, 1), **SMALL), codes),
         (Synthetic(nodes=DENSE, input_shape=(4, 4, 1), **SMALL), low),

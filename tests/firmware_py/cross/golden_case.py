@@ -12,12 +12,13 @@ from firmware_py.c_header import write_header
 from firmware_py.correction import AdaptConfig, Correction, initial_correction
 from firmware_py.numpy_engine import NumpyEngine
 from tests.firmware_py.core_cases import opened
-from tests.firmware_py.make_bundle import INTEGERS, RESNET, Synthetic
+from tests.firmware_py.make_bundle import INTEGERS, MOBILE, RESNET, Synthetic
 
 READ = 2**32 - 2  # the read counter passes 32 bits on the way
 IMAGES, STEPS, SEED = 3, 6, 0xFEDCBA9876543210
 CASES = {
     "resnet": Synthetic(nodes=RESNET, input_shape=(8, 8, 2), mask_share=0.2, faults=(2**28, 2**29, 300, 3000)),
+    "mobile": Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), mask_share=0.3),
     "integers": Synthetic(nodes=INTEGERS, input_shape=(8, 8, 1)),
 }
 
