@@ -60,7 +60,7 @@ def bench(path: str | Path, engine: EngineName = "auto", seed: int = 0, rounds: 
         notes.append("learn_us, ratio_learn: an integer network does not learn on the board")
     else:
         runs["learn"] = lambda i: chip.learn_one(images[i % len(images)], i % len(bundle.classes))
-    took = _in_turns(runs, rounds, seconds)
+    took = in_turns(runs, rounds, seconds)
     arena = getattr(chip.engine, "arena_bytes", None)
     if arena is None:
         notes.append(f"arena_bytes: the {chip.engine.name} engine has no arena")
@@ -112,7 +112,7 @@ def _ideal(bundle: Bundle, images: Images, notes: list[str]) -> list[Callable[[]
     return [reference.prepared(image) for image in images]
 
 
-def _in_turns(runs: dict[str, Callable[[int], object]], rounds: int, seconds: float) -> dict[str, list[float]]:
+def in_turns(runs: dict[str, Callable[[int], object]], rounds: int, seconds: float) -> dict[str, list[float]]:
     """Microseconds of each run, one after the other in each round."""
     took: dict[str, list[float]] = {name: [] for name in runs}
     for i in range(WARM_UP):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-WARM_UP = 5
+from firmware_py import bench
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,7 @@ def say(text: str) -> None:
 
 def in_turns(runs: dict[str, Callable[[int], object]], rounds: int, seconds: float = 20.0) -> dict[str, Any]:
     """Microseconds [rounds] of each run, one after the other in each round; at most about so many seconds."""
-    took: dict[str, list[float]] = {name: [] for name in runs}
-    for i in range(WARM_UP):
-        for run in runs.values():
-            run(i)
-    end = time.perf_counter() + seconds
-    for i in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter_ns()
-            run(i)
-            took[name].append((time.perf_counter_ns() - start) / 1000)
-        if time.perf_counter() > end:
-            break
-    return {name: np.array(values) for name, values in took.items()}
+    return {name: np.array(took) for name, took in bench.in_turns(runs, rounds, seconds).items()}
 
 
 def ratio(took: dict[str, Any], above: str, below: str) -> float:
