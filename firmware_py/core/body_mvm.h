@@ -111,7 +111,7 @@ FN void body_dot_u8(const int16_t *x, const uint32_t *base, size_t positions, co
 #define DOT_GROUPED(NAME, TYPE)                                                                                \
     FN void NAME(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,  \
                  const TYPE *w, size_t n, const uint32_t *shift, int32_t *acc) {                               \
-        const int depthwise = n > 1 && shift[n - 1] == n - 1;                                                  \
+        const int depthwise = n > 1 && shift[1] == 1;                                                          \
         for (size_t p = 0; p < positions; p++, acc += n) {                                                     \
             memset(acc, 0, n * sizeof *acc);                                                                   \
             const TYPE *row = w;                                                                               \

@@ -73,6 +73,19 @@ def test_lenet(tmp_path: Path, variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_groups_whose_last_channel_is_the_number_of_columns(tmp_path: Path, variant: str) -> None:
+    """Three groups of four channels and three columns: the last column's group begins at channel 8, its own number."""
+    nodes = [
+        {"op": "conv2d", "name": "c", "kernel": [2, 2], "stride": [1, 1], "padding": "same", "out": [8, 8, 9],
+         "groups": 3},
+        {"op": "flatten"},
+        {"op": "dense", "name": "fc", "out": [4]},
+    ]  # fmt: skip
+    spec = Synthetic(nodes=nodes, input_shape=(8, 8, 12), mask_share=0.2)
+    assert_same(opened(tmp_path, spec), Effects(), images(spec, 3, 2), AdaptConfig(), variant)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("nodes", [RESNET, MOBILE, FORKED], ids=["resnet", "mobile", "forked"])
 def test_branches(tmp_path: Path, variant: str, nodes: list[dict]) -> None:
     spec = Synthetic(nodes=nodes, input_shape=(5, 5, 1) if nodes is FORKED else (8, 8, 2), mask_share=0.2)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def expected_run(engine: NumpyEngine, image: np.ndarray, read: int) -> Expected:
 
 
 def oracle(bundle: Bundle, job: dict[str, Any], adapt: AdaptConfig | None = None) -> Chip:
-    return Chip(bundle, job["seed"], "numpy", Effects(read_noise=job["read_noise"]), adapt)
+    bare = replace(adapt or AdaptConfig(), guard=None)  # which MicroPython does not have
+    return Chip(bundle, job["seed"], "numpy", Effects(read_noise=job["read_noise"]), bare)
 
 
 def shaped(bundle: Bundle, image: list[int]) -> np.ndarray:
