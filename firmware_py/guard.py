@@ -48,6 +48,11 @@ class Guard:
     margin: float = 0.05
     cap: float = 3.0
 
+    @property
+    def text(self) -> str:
+        """All thresholds in one short word, in the order above."""
+        return ":".join(f"{number:g}" for number in vars(self).values())
+
     def __post_init__(self) -> None:
         shares = (self.trust, self.absurd, self.sure, self.most_of_one)
         if not (self.window >= HEARD and self.every >= 0 and self.margin >= 0 and self.cap > 0

@@ -41,10 +41,10 @@ MACHINES = (Machine("x86_64", 62), Machine("aarch64", 183))
 
 def build_wheels(into: Path, machines: tuple[Machine, ...] = MACHINES) -> list[Path]:
     """Write one wheel for each machine into the folder; HostError without zig, or where the build fails."""
-    if not (ROOT / "pyproject.toml").exists():
-        raise HostError(f"wheels: {ROOT} is not the source tree of rram-edge: run it there")
     if find_spec("ziglang") is None:
         raise HostError("wheels: zig is not installed: pip install ziglang")
+    if not (ROOT / "pyproject.toml").exists():
+        raise HostError(f"wheels: {ROOT} is not the source tree of rram-edge: run it there")
     members, made = members_of_build(ROOT, pure=True), []
     into.mkdir(parents=True, exist_ok=True)
     for machine in machines:

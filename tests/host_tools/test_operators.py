@@ -160,8 +160,9 @@ def mobile() -> Any:
 
 def test_a_mobile_network_maps_masks_calibrates_and_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("host_tools.tflite.to_tflite", lambda *_: b"TFL3")
-    model, data = networks.with_statistics(mobile()), networks.data(80, shape=(8, 8, 3))
-    options = replace(FINE, mask=MaskChoice(sram_percent=40.0, chips=2), vectors=32)
+    model = networks.with_statistics(networks.on_levels(mobile()))
+    data = networks.data(80, shape=(8, 8, 3))
+    options = replace(FINE, mask=MaskChoice(sram_percent=60.0, chips=2), vectors=32)
     bundle = export_bundle(tmp_path / "b.safetensors", model, model, networks.whole_levels(), data, options, {})
     assert sum(layer.mask_rows.size for layer in bundle.layers if layer.node.groups > 1) > 0
     ideal = ideal_activations(bundle, scaled(data.x_test))[-1]

@@ -117,9 +117,9 @@ def test_data_and_network_that_do_not_fit_are_one_line(run: Run, tmp_path: Path)
 
 def test_networks_that_no_board_carries_are_one_line(run: Run, tmp_path: Path) -> None:
     folder, common = data(tmp_path / "d", (8, 8), CLASSES), bundle_of(tmp_path)
-    networks.chain(L.Conv2D(3, 3), L.LeakyReLU(name="leak"), L.UpSampling2D(2, name="up"), L.Flatten(),
+    networks.chain(L.Conv2D(3, 3), L.ELU(name="leak"), L.UpSampling2D(2, name="up"), L.Flatten(),
                    L.Dense(CLASSES)).save(tmp_path / "odd.keras")  # fmt: skip
-    refusal = "net: the board does not carry: leak (LeakyReLU), up (UpSampling2D)"
+    refusal = "net: the board does not carry: leak (ELU), up (UpSampling2D)"
     one_line(run("export", tmp_path / "odd.keras", "--data-dir", folder, *common), refusal)
     g = Graph((1, 1, 8, 8))
     g.save(tmp_path / "odd.onnx", g("Gemm", g("Flatten", g("Elu", "image")), g.weights(64, CLASSES)))

@@ -89,7 +89,8 @@ def test_replay_is_an_option_and_an_axis(small: Small, own: tuple[str, ...], run
     result = json.loads(run(*few, "--sweep", "adapt.replay=0,8:2", "--json", "-")[1])
     assert [row["mean"] for row in result["rows"][1:]] == given
     assert result["labels"] == 200
-    assert lines("1.csv")[0]["adapt"].endswith("replay 8:2") and lines("1.csv")[0]["labels"] == "200"
+    assert lines("1.csv")[0]["adapt"].endswith("replay 8:2 guard 64:0.6:0.01:0.9:0.5:64:0.05:3")
+    assert lines("1.csv")[0]["labels"] == "200"
     by_hand = [measure_chip(ChipPlan(small.bundle, ("adapted",), labels=200, adapt=AdaptConfig(replay=replay)),
                             small.study_data, seed)["adapted"]
                for replay in (Replay(0, 0), Replay(8, 2)) for seed in range(2)]  # fmt: skip
