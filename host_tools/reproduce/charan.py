@@ -136,7 +136,7 @@ def shifts(lab: Lab, changes: Sequence[str], goals: dict[str, float]) -> list[Cl
         steps = [f"shifted:{change.replace(',', ';')}", f"adapted:{labels}"]
         found = lab.measure(bundle, [f"before={steps[0]}", f"after={steps[1]}"], start=("calibrated",))
         words = (f"{lab.words}; {replay.repeats} of the last {replay.images} labelled images learned again with each "
-                 f"label; before {found['before'].mean():.2f} %, afterwards on the unchanged test set "
+                 f"label, guard on; before {found['before'].mean():.2f} %, afterwards on the unchanged test set "
                  f"{found['after_clean'].mean():.2f} %")
         out.append(_row(f"input changed ({change}), {labels:,} labels one at a time", found["after"], words,
                         Goal(goals.get(change))))  # fmt: skip
