@@ -39,6 +39,8 @@ def builder(root: Path) -> FFI:
         '#include "rram_core.h"',
         sources=[os.path.relpath(path, root) for path in SOURCES],
         include_dirs=[os.path.relpath(HERE / "core", root)],
+        # or setuptools takes objects of an earlier build where only a header has changed
+        depends=[os.path.relpath(path, root) for path in sorted((HERE / "core").glob("*.h"))],
         extra_compile_args=FLAGS,
         extra_link_args=STRIP,
         libraries=["m"],
