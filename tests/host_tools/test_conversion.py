@@ -88,6 +88,7 @@ def test_a_graph_keeps_its_shape_and_says_what_stays_digital() -> None:
 
 
 def test_per_channel_scale_leaves_what_the_network_computes() -> None:
+    keras.utils.set_random_seed(0)  # nine weights a channel: of some draws one lies beyond the clip
     teacher = functional()
     kernel = teacher.get_layer("c").kernel.numpy() * np.array([0.2, 1.0, 5.0])
     teacher.get_layer("c").kernel.assign(kernel)
