@@ -38,10 +38,15 @@ def _hard_swish(x: F32, node: Node) -> F32:
     return y
 
 
-def _softmax(x: F32, node: Node) -> F32:
+def probabilities(x: F32) -> npt.NDArray[np.float64]:
+    """Softmax over the last axis, not rounded yet."""
     e = np.exp(x.astype(np.float64) - x.max(axis=-1, keepdims=True))
-    y: F32 = (e / np.cumsum(e, axis=-1)[..., -1:]).astype(np.float32)  # cumsum adds in order, as the C core does
-    return y
+    p: npt.NDArray[np.float64] = e / np.cumsum(e, axis=-1)[..., -1:]  # cumsum adds in order, as the C core does
+    return p
+
+
+def _softmax(x: F32, node: Node) -> F32:
+    return probabilities(x).astype(np.float32)
 
 
 ACTIVATIONS: dict[str, Callable[[F32, Node], F32]] = {

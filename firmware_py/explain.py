@@ -105,7 +105,7 @@ class _Oracle:
             product: F64 = inputs @ spread_out(weights, layer.node) * self.first[index].gain + rest
             return product
 
-        noise, ends = self._conversions(index, a)
+        noise, ends = self._conversions(index, codes)
         trace = self.engine.trace(index, a, self.chip.correction.read)
         return {
             "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
@@ -116,14 +116,14 @@ class _Oracle:
             "clipped": ends,
         }
 
-    def _conversions(self, index: int, a: F32) -> tuple[F64, F64]:
+    def _conversions(self, index: int, codes: F64) -> tuple[F64, F64]:
         """Read noise of all tiles together, in DAC codes times G steps [n, P, N]; which conversions are clipped."""
         layer, read = self.chip.bundle.layers[index], self.chip.correction.read
         half = 1 << (self.chip.bundle.macro.adc_bits - 1)
-        noisy, still = (engine.tiles(index, a, read) for engine in (self.engine, self.still))
-        codes = np.rint(noisy / layer.adc_lsb)
+        noisy, still = (engine.tiles(index, codes, read) for engine in (self.engine, self.still))
+        adc = np.rint(noisy / layer.adc_lsb)
         noise: F64 = (noisy.astype(np.float64) - still).sum(axis=0)
-        return noise, ((codes <= -half) | (codes >= half - 1)).astype(np.float64)
+        return noise, ((adc <= -half) | (adc >= half - 1)).astype(np.float64)
 
     def whole(self, index: int, a: F32) -> dict[str, F64]:
         """Outputs with everything on."""

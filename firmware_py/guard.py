@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.activations import probabilities
 from firmware_py.errors import RramError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Watch:
 
     def verdict(self, logits: F32, label: int) -> Verdict:
         """Whether a label is to be learned, by the logits [classes] before it."""
-        p = _probabilities(logits[None])[0]
+        p = probabilities(logits)
         right = int(logits.argmax()) == label
         trusted = len(self._agreed) >= HEARD and np.mean(self._agreed) >= self.options.trust
         common = Counter(self._labels)[label] > self.options.most_of_one * self.options.window
@@ -122,15 +123,9 @@ class Watch:
         parts = [part for part in (chip.replay.all(), chip.anchors) if len(part[1])]
         losses = []
         for images, labels in parts:
-            p = _probabilities(chip.logits_many(images))[np.arange(len(labels)), labels]
+            p = probabilities(chip.logits_many(images))[np.arange(len(labels)), labels]
             losses.append(float(np.mean(np.minimum(-np.log(np.maximum(p, 1e-30)), self.options.cap))))
         return float(np.mean(losses)) if losses else 0.0
-
-
-def _probabilities(logits: F32) -> npt.NDArray[np.float64]:
-    e = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    p: npt.NDArray[np.float64] = e / e.sum(axis=1, keepdims=True)
-    return p
 
 
 def _copied(chip: Chip) -> Kept:

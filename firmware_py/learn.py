@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from firmware_py.activations import ACTIVATIONS, activation_backward
+from firmware_py.activations import ACTIVATIONS, activation_backward, probabilities
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
@@ -65,8 +65,7 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
 
 def softmax_error(logits: F32, label: int) -> F32:
     """dLoss/dlogits of the cross-entropy: softmax - onehot, float32 [classes]."""
-    e = np.exp(logits.astype(np.float64) - float(logits.max()))
-    p: F32 = (e / np.cumsum(e)[-1]).astype(np.float32)  # cumsum adds in order, as the C core does
+    p: F32 = probabilities(logits).astype(np.float32)
     p[label] -= np.float32(1)
     return p
 

@@ -84,14 +84,13 @@ class NumpyEngine:
     def trace(self, index: int, a: Numbers, read: int) -> LayerTrace:
         """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
         layer = self.bundle.layers[index]
-        half = 1 << (self.bundle.macro.adc_bits - 1)
-        adc = np.clip(np.rint(self.tiles(index, a, read) / layer.adc_lsb), -half, half - 1)
-        return LayerTrace(dac(layer, self.bundle.macro.dac_bits, a), adc.astype(np.int32).sum(axis=0, dtype=np.int32))
+        codes, half = dac(layer, self.bundle.macro.dac_bits, a), 1 << (self.bundle.macro.adc_bits - 1)
+        adc = np.clip(np.rint(self.tiles(index, codes, read) / layer.adc_lsb), -half, half - 1)
+        return LayerTrace(codes, adc.astype(np.int32).sum(axis=0, dtype=np.int32))
 
-    def tiles(self, index: int, a: Numbers, read: int) -> F32:
-        """What the ADC of each tile sees, [tiles, n, P, N], in DAC codes times G steps."""
+    def tiles(self, index: int, codes: F64, read: int) -> F32:
+        """What the ADC of each tile sees of DAC codes [n, P, G K]: [tiles, n, P, N] in DAC codes times G steps."""
         layer, cells, rows = self.bundle.layers[index], self.cells[index], self.bundle.macro.rows_active
-        codes = dac(layer, self.bundle.macro.dac_bits, a)
         d, v = cells.d.astype(np.float64), cells.v.astype(np.float64)  # integers, exact in float64 whatever the order
         node = layer.node
         power = np.floor(codes * codes / 2)

@@ -79,4 +79,3 @@ def told_by(script: Path) -> list[Figure]:
     told: Sequence[dict[str, object]] = json.loads(done.stdout)["figures"]
     return [Figure(str(f["name"]), float(str(f["value"])), str(f["unit"]),
                    None if f["bar"] is None else float(str(f["bar"]))) for f in told]  # fmt: skip
-

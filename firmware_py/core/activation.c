@@ -29,7 +29,7 @@ static float activated(const rram_node *d, float x, float *rate) {
 }
 
 /* Over the channels of each position; exp is taken twice, so that y may lie over x. */
-static void softmax(size_t count, size_t c, const float *x, float *y) {
+void softmax(size_t count, size_t c, const float *x, float *y) {
     for (size_t e = 0; e < count; e += c) {
         double largest = x[e], sum = 0;
         for (size_t j = 1; j < c; j++) largest = x[e + j] > largest ? x[e + j] : largest;

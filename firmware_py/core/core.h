@@ -150,6 +150,7 @@ void mean_pool_backward(const step *s, const float *delta, float *dx);
 
 /* activation.c */
 int is_activation(uint32_t op);
+void softmax(size_t count, size_t c, const float *x, float *y);
 void activate(const step *s, const float *x, float *y, int keep);
 void activation_backward(const step *s, float *delta);
 void concatenate(const step *s, uint32_t k, const float *from, float *y);

@@ -45,10 +45,7 @@ size_t learn_scratch(const layer *l, size_t room) {
 
 /* dLoss/dlogits of the cross-entropy, in place: softmax - onehot. */
 static void softmax_error(float *logits, size_t classes, uint32_t label) {
-    double largest = logits[0], sum = 0;
-    for (size_t i = 1; i < classes; i++) largest = logits[i] > largest ? logits[i] : largest;
-    for (size_t i = 0; i < classes; i++) sum += exp(logits[i] - largest);
-    for (size_t i = 0; i < classes; i++) logits[i] = (float)(exp(logits[i] - largest) / sum);
+    softmax(classes, classes, logits, logits);
     logits[label] -= 1.0f;
 }
 

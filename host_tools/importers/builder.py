@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host_tools.importers.operators import Array, Unsuitable, numbers, tidy
+from host_tools.mapping.carried import is_depthwise
 from host_tools.mapping.nodes import named_padding
 
 F64 = npt.NDArray[np.float64]
@@ -116,7 +117,7 @@ class Builder:
         times, plus = (_in_columns(x, v.order) for x in (times, plus))
         if v.layer is not None:
             kernel, bias = (np.asarray(x, np.float64) for x in v.layer.get_weights())
-            per_column = times.reshape(kernel.shape[2:]) if "Depthwise" in type(v.layer).__name__ else times
+            per_column = times.reshape(kernel.shape[2:]) if is_depthwise(v.layer) else times
             v.layer.set_weights([kernel * per_column, bias * times + plus])
             return v
         _expect(v.scale is not None or v.tensor is self.image, "a constant on other values than an image or a layer's")

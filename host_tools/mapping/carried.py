@@ -67,6 +67,11 @@ def activation_of(layer: Any) -> str:
     return "linear" if activation is None else str(getattr(activation, "__name__", type(activation).__name__))
 
 
+def is_depthwise(layer: Any) -> bool:
+    """Whether a layer is a depthwise convolution: its kernel's last two axes count its columns."""
+    return "Depthwise" in type(layer).__name__
+
+
 def slope_of(layer: Any) -> float:
     """What a leaky ReLU multiplies numbers below 0 by."""
     return float(getattr(layer, "negative_slope", SLOPE))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host_tools.errors import HostError
-from host_tools.mapping.carried import ANALOG, NORMS, carried_steps, folds_into
+from host_tools.mapping.carried import ANALOG, NORMS, carried_steps, folds_into, is_depthwise
 from host_tools.mapping.fold import folded
 from host_tools.mapping.nodes import graph_nodes
 
@@ -131,7 +131,7 @@ def _map_rram(layer: Any, targets_uS: npt.NDArray[np.float64]) -> MappedLayer:
 
 def _columns(layer: Any, shape: tuple[int, ...]) -> int:
     """Columns of a kernel's matrix: its last axis, of a depthwise one the last two (channel, multiplier)."""
-    return int(shape[-2] * shape[-1] if "Depthwise" in type(layer).__name__ else shape[-1])
+    return int(shape[-2] * shape[-1] if is_depthwise(layer) else shape[-1])
 
 
 def _finite_weights(layer: Any) -> list[npt.NDArray[np.float32]]:

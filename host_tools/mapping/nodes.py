@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from host_tools.mapping.carried import ANALOG, NORMS, OPS, activation_of, is_reshape, slope_of
+from host_tools.mapping.carried import ANALOG, NORMS, OPS, activation_of, is_depthwise, is_reshape, slope_of
 from host_tools.mapping.walk import Shape, Step
 
 Document = dict[str, Any]
@@ -79,7 +79,7 @@ def dilation_of(layer: Any) -> tuple[int, int]:
 
 def groups_of(step: Step) -> int:
     """Groups of channels of a convolution: of a depthwise one, all."""
-    return int(step.in_shapes[0][-1]) if "Depthwise" in step.kind else int(getattr(step.layer, "groups", 1))
+    return int(step.in_shapes[0][-1]) if is_depthwise(step.layer) else int(getattr(step.layer, "groups", 1))
 
 
 def named_padding(
