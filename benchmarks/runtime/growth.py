@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ COLUMNS = 64
 
 
 def growth(bundle: Bundle, plot: Path | None) -> list[Figure]:
-    """Exponents of time against images and rows by least squares in logarithms: 1 is linear; more is judged."""
+    """Exponents of time against images and rows: 1 is linear; more is judged."""
     by_images = _images(bundle)
     with tempfile.TemporaryDirectory() as folder:
         by_rows = _rows(Path(folder))
+    images, rows = exponent(IMAGES[4:], by_images[4:]), exponent(ROWS[2:], by_rows[2:])
     if plot:
-        _draw(by_images, by_rows).savefig(plot, dpi=120)
-    images, rows = _exponent(IMAGES[4:], by_images[4:]), _exponent(ROWS[2:], by_rows[2:])
+        title = f"Time grows as images^{images:.2f} and as rows^{rows:.2f}"
+        _draw(by_images, by_rows, title).savefig(plot, dpi=120)
     return [Figure("growth of time with images, 16 to 256: exponent", images, "", 1.1),
             Figure("growth of time with rows, 1,024 to 8,192: exponent", rows, "", 1.1)]  # fmt: skip
 
@@ -50,11 +52,12 @@ def _rows(folder: Path) -> list[float]:
     return [float(np.median(took[str(rows)])) for rows in ROWS]
 
 
-def _exponent(sizes: tuple[int, ...], times: list[float]) -> float:
+def exponent(sizes: Sequence[int], times: Sequence[float]) -> float:
+    """e of times proportional to sizes^e, by least squares in logarithms."""
     return round(float(np.polyfit(np.log(sizes), np.log(times), 1)[0]), 3)
 
 
-def _draw(by_images: list[float], by_rows: list[float]) -> Any:
+def _draw(by_images: list[float], by_rows: list[float], title: str) -> Any:
     from matplotlib.figure import Figure as Canvas
 
     canvas = Canvas(figsize=(9, 3.6), layout="constrained")
@@ -66,5 +69,5 @@ def _draw(by_images: list[float], by_rows: list[float]) -> Any:
         axes.set_xlabel(label)
         axes.set_ylabel("time of a call, us")
         axes.legend()
-    canvas.suptitle("Time grows linearly with images and with rows")
+    canvas.suptitle(title)
     return canvas

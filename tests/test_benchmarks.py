@@ -1,0 +1,56 @@
+"""What the benchmarks compute from their times: verdicts, ratios of neighbours, exponents. No time is asserted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.runtime.figure import Figure, in_turns, ratio
+from benchmarks.runtime.growth import exponent
+from benchmarks.runtime.long_run import long_run
+from firmware_py.bundle import Bundle
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "bar", "least", "met"),
+    [(1.0, 1.0, False, True), (1.01, 1.0, False, False), (30.0, 30.0, True, True), (29.9, 30.0, True, False),
+     (5.0, None, False, None)],
+)  # fmt: skip
+def test_a_figure_holds_its_bar_at_the_bar_itself(value, bar, least, met):
+    figure = Figure("name", value, "times", bar, least)
+    assert figure.met is met
+    assert figure.as_json() == {"name": "name", "value": value, "unit": "times", "bar": bar, "met": met}
+    assert ("NOT MET" in str(figure)) == (met is False)
+
+
+def test_a_ratio_is_of_neighbours_and_does_not_see_a_machine_that_slows_down():
+    slow = np.geomspace(1, 90, 31)  # both runs of a round meet the same machine
+    assert ratio({"a": 3 * slow, "b": 2 * slow}, "a", "b") == pytest.approx(1.5)
+
+
+def test_runs_take_turns():
+    seen = []
+    took = in_turns({"a": lambda i: seen.append("a"), "b": lambda i: seen.append("b")}, 5)
+    assert len(took["a"]) == len(took["b"])
+    assert seen[-2 * len(took["a"]):] == ["a", "b"] * len(took["a"])
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_the_exponent_of_a_power_law_is_its_power(power):
+    sizes = [16, 32, 64, 128]
+    assert exponent(sizes, [7.0 * n**power for n in sizes]) == pytest.approx(power, abs=1e-3)
+
+
+def test_many_labels_leave_finite_numbers():
+    bundle = Bundle.open(ROOT / "tests" / "data" / "mnist-lenet5.rram.safetensors")
+    found = {figure.name.split(": ")[1]: figure for figure in long_run(bundle, 200)}
+    assert found["numbers of the correction that are not finite"].value == 0
+
+
+def test_the_command_says_what_it_can_do():
+    done = subprocess.run([sys.executable, ROOT / "benchmarks" / "run", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--json" in done.stdout
