@@ -24,6 +24,7 @@ VERSION = "1"
 MAX_STEPS = 32767  # of conductance: differences of cells are int16
 MOST_NOISE = 1e9  # of variances and noise; with MOST_SCALE it keeps products finite in float32
 MOST_SCALE = 1e12  # of scales; its inverse is the least
+MOST_ADC_ERROR = {"adc_gain_sigma": 1, "adc_offset_sigma_lsb": 32768}  # of macro: no code is beyond that offset
 KEYS = ("format", "version", "graph", "profile", "macro", "classes", "input", "golden", "provenance", "digest")
 
 
@@ -42,13 +43,16 @@ class ProfileTables:
 
 @dataclass(frozen=True)
 class Macro:
-    """The macro: size of a tile, rows that one ADC conversion sums (R of docs/numerics.md), and converter bits."""
+    """The macro: size of a tile, rows that one ADC conversion sums (R of docs/numerics.md), converter bits, standard
+    deviations of the ADCs' gains (around 1) and offsets (codes)."""
 
     rows: int
     cols: int
     rows_active: int
     dac_bits: int
     adc_bits: int
+    adc_gain_sigma: float = 0.0
+    adc_offset_sigma_lsb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -233,7 +237,11 @@ class _Reader:
                 raise self.fail(f"macro.{key}: {shorten(macro.get(key))} is not a whole number from 1 to {most}")
         if macro["rows"] % macro["rows_active"]:
             raise self.fail(f"macro.rows_active: {macro['rows_active']} does not divide rows ({macro['rows']})")
-        return Macro(**{key: macro[key] for key in limits})
+        sigmas = {key: macro.get(key, 0.0) for key in MOST_ADC_ERROR}
+        for key, sigma in sigmas.items():
+            if type(sigma) not in (int, float) or not 0 <= sigma <= MOST_ADC_ERROR[key]:
+                raise self.fail(f"macro.{key}: {shorten(sigma)} is not a number from 0 to {MOST_ADC_ERROR[key]}")
+        return Macro(*(macro[key] for key in limits), *(float(sigma) for sigma in sigmas.values()))
 
     def _golden(self) -> dict[str, Any]:
         golden: dict[str, Any] = self._json("golden", dict)

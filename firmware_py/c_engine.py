@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.cells import Effects, LayerCells
+from firmware_py.converters import AdcErrors
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
@@ -173,8 +174,15 @@ class CEngine:
             d, v = np.empty((layer.k, layer.n), np.int16), np.empty((layer.k, layer.n), np.uint8)
             scale = np.empty((-(-layer.k // rows), layer.n), np.float32)
             self._lib.rram_cells(self._net, i, view("int16_t[]", d), view("uint8_t[]", v), view("float[]", scale))
-            out.append(LayerCells(d, v, scale))
+            out.append(LayerCells(d, v, scale, self._adc(i, layer)))
         return out
+
+    def _adc(self, index: int, layer: AnalogLayer) -> AdcErrors | None:
+        macro, view = self.bundle.macro, self._ffi.from_buffer
+        gain, offset = (np.empty((-(-layer.k // macro.rows), layer.n), np.float32) for _ in range(2))
+        if not self._lib.rram_adc(self._net, index, view("float[]", gain), view("float[]", offset)):
+            return None
+        return AdcErrors(gain, offset, macro.rows // macro.rows_active)
 
     @property
     def arrays(self) -> dict[int, npt.NDArray[Any]]:
@@ -209,7 +217,8 @@ class CEngine:
         description.read_b = self._pin(tables.read_b, "double[]")
         description.normal = self._pin(tables.normal, "float[]")
         description.faults = [int(f) for f in tables.faults]
-        description.effects = int(effects.programming) | int(effects.read_noise) << 1
+        switches = (effects.programming, effects.read_noise, effects.converter_errors)  # enum rram_effect
+        description.effects = sum(on << bit for bit, on in enumerate(switches))
         description.seed = seed
         return description
 
@@ -238,6 +247,8 @@ class CEngine:
     def _analog(self, target: Any, layer: AnalogLayer, correction: LayerCorrection) -> None:
         macro = self.bundle.macro
         target.tile_rows, target.dac_bits, target.adc_bits = macro.rows_active, macro.dac_bits, macro.adc_bits
+        target.adc_gain_sigma, target.adc_offset_sigma = macro.adc_gain_sigma, macro.adc_offset_sigma_lsb
+        target.adc_share = macro.rows // macro.rows_active
         target.signed_in = layer.node.signed
         target.w_step, target.dac_lsb, target.adc_lsb = float(layer.w_step), float(layer.dac_lsb), float(layer.adc_lsb)
         target.levels = self._pin(layer.levels, "uint8_t[]")

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, Bundle, ProfileTables
+from firmware_py.converters import AdcErrors, draw_adc_errors
 from firmware_py.draws import Purpose, quantile_cells, words
 
 
 @dataclass(frozen=True)
 class Effects:
-    """Which inaccuracies the chip has. programming: spread of the cells, stuck-at faults; read_noise: at every read."""
+    """Which inaccuracies the chip has. programming: spread of the cells, stuck-at faults; read_noise: at every read;
+    converter_errors: gain and offset of each ADC.
+    """
 
     programming: bool = True
     read_noise: bool = True
+    converter_errors: bool = True
+
+    @classmethod
+    def none(cls) -> Effects:
+        """All off: the digital network, but for rounding in converters."""
+        return cls(**{each.name: False for each in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,13 @@ class LayerCells:
     """The programmed array of one layer, fixed for the life of the chip (docs/numerics.md, section 3).
 
     d int16 [K, N]: G+ - G- in G steps; v uint8 [K, N]: variance of a read in units of its tile's column; vscale float32
-    [tiles, N]: that unit (doubled, because engines sum x^2 / 2).
+    [tiles, N]: that unit (doubled, because engines sum x^2 / 2); adc: what is wrong with the ADCs behind it.
     """
 
     d: npt.NDArray[np.int16]
     v: npt.NDArray[np.uint8]
     vscale: npt.NDArray[np.float32]
+    adc: AdcErrors | None = None
 
 
 def draw_conductances(
@@ -65,13 +75,13 @@ def program(layer: AnalogLayer, index: int, bundle: Bundle, seed: int, effects: 
         safe = np.where(largest > 0, largest, 1.0)
         v[t * rows : (t + 1) * rows] = np.floor(part * 255.0 / safe + 0.5).astype(np.uint8)
         vscale[t] = (2.0 * largest / 255.0).astype(np.float32)
-    return LayerCells(d, v, vscale)
+    return LayerCells(d, v, vscale, draw_adc_errors(layer, index, bundle, seed) if effects.converter_errors else None)
 
 
 def cells_digest(cells: list[LayerCells]) -> str:
-    """SHA-256 over all cells of a chip: equal digests mean equal chips, bit for bit."""
+    """SHA-256 over all cells of a chip, and its ADCs' errors: equal digests mean equal chips, bit for bit."""
     h = hashlib.sha256()
     for layer in cells:
-        for array in (layer.d, layer.v, layer.vscale):
+        for array in (layer.d, layer.v, layer.vscale, *((layer.adc.gain, layer.adc.offset) if layer.adc else ())):
             h.update(np.ascontiguousarray(array).data)
     return h.hexdigest()

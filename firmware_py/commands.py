@@ -120,9 +120,10 @@ def explain(options: Namespace) -> int:
         _restore(options, chip)
     layers = run(chip, images)
     _say(options, f"signal to noise in dB, {len(images)} images; each layer alone, then through all before it")
-    _say(options, f"{'layer':<20}" + "".join(f"{stage:>9}" for stage in STAGES) + "  clipped")
+    stages = [stage for stage in STAGES if stage in layers[0].db]
+    _say(options, f"{'layer':<20}" + "".join(f"{stage:>9}" for stage in stages) + "  clipped")
     for layer in layers:
-        row = "".join(f"{layer.db[stage]:9.1f}" for stage in STAGES)
+        row = "".join(f"{layer.db[stage]:9.1f}" for stage in stages)
         _say(options, f"{layer.name:<20}{row} {layer.clipped:7.2f} %")
     _emit(options, {**_identity(chip), "images": len(images), "layers": [asdict(layer) for layer in layers]})
     return 0

@@ -8,6 +8,7 @@ square of what a stage has changed so far; in dB. Stages in the order of docs/nu
     cells    weights are what the cells became
     read     a read has noise
     adc      tiles are converted, rounded and clipped
+    errors   each ADC has its gain and offset; only where the macro says so
     sram     the correction of the chip as it is now stands behind it (before: as at first boot)
     through  the same, with the inputs that the layers before give
 """
@@ -15,14 +16,13 @@ square of what a stage has changed so far; in dB. Stages in the order of docs/nu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer
-from firmware_py.cells import Effects
 from firmware_py.correction import LayerCorrection, initial_correction
 from firmware_py.errors import RramError
 from firmware_py.graph import spread_out
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
-STAGES = ("dac", "cells", "read", "adc", "sram", "through")
+STAGES = ("dac", "cells", "read", "adc", "errors", "sram", "through")
 MOST_DB = 200.0  # what "no noise at all" is told as
 
 
@@ -90,8 +90,13 @@ class _Oracle:
     def __init__(self, chip: Chip) -> None:
         self.chip, bundle = chip, chip.bundle
         self.engine = NumpyEngine(bundle, chip.seed, chip.effects, chip.correction)
-        self.still = NumpyEngine(bundle, chip.seed, Effects(chip.effects.programming, False), chip.correction)
+        self.still = self._without(read_noise=False)
+        self.exact = self._without(converter_errors=False)
         self.first = initial_correction(bundle).layers
+
+    def _without(self, **off: bool) -> NumpyEngine:
+        chip = self.chip
+        return NumpyEngine(chip.bundle, chip.seed, replace(chip.effects, **off), chip.correction)
 
     def stages(self, index: int, a: F32) -> dict[str, F64]:
         """Outputs [n, P, N] of layer `index` after each stage, for its inputs a; and which conversions are clipped."""
@@ -106,22 +111,24 @@ class _Oracle:
             return product
 
         noise, ends = self._conversions(index, codes)
-        trace = self.engine.trace(index, a, self.chip.correction.read)
+        read = self.chip.correction.read
+        trace, exact = (engine.trace(index, a, read) for engine in (self.engine, self.exact))
         return {
             "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
             "cells": out(cells),
             "read": out(cells) + noise * (scale * float(layer.dac_lsb)) * self.first[index].gain,
-            "adc": _corrected(layer, self.first[index], trace),
+            "adc": _corrected(layer, self.first[index], exact),
+            **({"errors": _corrected(layer, self.first[index], trace)} if self.engine.cells[index].adc else {}),
             "sram": _corrected(layer, self.chip.correction.layers[index], trace),
             "clipped": ends,
         }
 
     def _conversions(self, index: int, codes: F64) -> tuple[F64, F64]:
         """Read noise of all tiles together, in DAC codes times G steps [n, P, N]; which conversions are clipped."""
-        layer, read = self.chip.bundle.layers[index], self.chip.correction.read
+        read = self.chip.correction.read
         half = 1 << (self.chip.bundle.macro.adc_bits - 1)
         noisy, still = (engine.tiles(index, codes, read) for engine in (self.engine, self.still))
-        adc = np.rint(noisy / layer.adc_lsb)
+        adc = np.rint(self.engine.adc_codes(index, noisy))
         noise: F64 = (noisy.astype(np.float64) - still).sum(axis=0)
         return noise, ((adc <= -half) | (adc >= half - 1)).astype(np.float64)
 

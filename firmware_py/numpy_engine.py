@@ -85,8 +85,13 @@ class NumpyEngine:
         """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
         layer = self.bundle.layers[index]
         codes, half = dac(layer, self.bundle.macro.dac_bits, a), 1 << (self.bundle.macro.adc_bits - 1)
-        adc = np.clip(np.rint(self.tiles(index, codes, read) / layer.adc_lsb), -half, half - 1)
+        adc = np.clip(np.rint(self.adc_codes(index, self.tiles(index, codes, read))), -half, half - 1)
         return LayerTrace(codes, adc.astype(np.int32).sum(axis=0, dtype=np.int32))
+
+    def adc_codes(self, index: int, seen: F32) -> F32:
+        """What `tiles` gives in codes of the ADCs, with their errors, before they round and clip."""
+        codes, errors = seen / self.bundle.layers[index].adc_lsb, self.cells[index].adc
+        return codes if errors is None else errors.seen(codes)
 
     def tiles(self, index: int, codes: F64, read: int) -> F32:
         """What the ADC of each tile sees of DAC codes [n, P, G K]: [tiles, n, P, N] in DAC codes times G steps."""

@@ -38,6 +38,7 @@ typedef struct layer {
     int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
     uint8_t *v;      /* [Q][N][2] */
     float *vscale;   /* [T][N + LANES_MAX], columns repeated for loads across the end */
+    float *adc_gain, *adc_offset; /* [A][N + LANES_MAX] of the ADCs, like vscale; NULL: exact */
     int16_t *code;   /* [pad_h][pad_w][in_c] */
     void *s;         /* [P][N] sums of ADC codes */
 } layer;
@@ -115,6 +116,10 @@ static inline size_t plane_of(const layer *l, size_t j) {
     return l->shift ? (size_t)l->shift[j] * l->pad_h * l->pad_w : 0;
 }
 
+static inline int exact_adcs(const layer *l) { return l->d.adc_gain_sigma == 0 && l->d.adc_offset_sigma == 0; }
+/* Number of a layer's ADCs for each column. */
+static inline uint32_t adc_count(const layer *l) { return (l->tiles - 1) / l->d.adc_share + 1; }
+
 static inline int32_t load_s(const layer *l, size_t e) {
     return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
 }
@@ -123,6 +128,10 @@ static inline int32_t load_s(const layer *l, size_t e) {
 stream make_stream(const uint32_t key[2], uint32_t purpose, uint32_t layer_index, uint64_t read);
 size_t cells_scratch(const layer *l);
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc);
+
+/* converters.c */
+size_t adc_scratch(const layer *l);
+void draw_adcs(rram_net *net, layer *l, const rram_desc *desc);
 
 /* plan.c */
 int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded);

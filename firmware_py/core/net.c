@@ -43,9 +43,9 @@ static size_t scratch_size(const rram_node *d, const layer *l, size_t room, int 
     if ((d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && shared)
         most = ((size_t)d->in_h * d->in_w * d->in_c + LANES_MAX) * sizeof(float);
     if (d->op != RRAM_ANALOG) return most <= room ? 0 : most;
-    const size_t needs[4] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
-                             d->integer ? 0 : learn_scratch(l, room)};
-    for (int k = 0; k < 4; k++) most = needs[k] > most ? needs[k] : most;
+    const size_t needs[5] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
+                             d->integer ? 0 : learn_scratch(l, room), adc_scratch(l)};
+    for (int k = 0; k < 5; k++) most = needs[k] > most ? needs[k] : most;
     return most;
 }
 
@@ -123,6 +123,7 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
+        draw_adcs(net, net->layers + i, desc);
     }
     return net;
 }

@@ -23,6 +23,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
     if (node->tile_rows < 1 || node->tile_rows > RRAM_MAX_ROWS || node->signed_in > 1) return 0;
     if (node->rank > 65535) return 0;
+    l->d.adc_share += l->d.adc_share == 0;
     const uint64_t k = (uint64_t)node->kh * node->kw * l->depth, p = (uint64_t)node->out_h * node->out_w;
     const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + l->span_h,
                    have_h = (uint64_t)node->in_h + node->pad_top;
@@ -64,6 +65,10 @@ void place_layer(layer *l, bump *b) {
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
+    const size_t adcs = exact_adcs(l) ? 0 : adc_count(l) * (n + LANES_MAX);
+    l->adc_gain = take(b, adcs, sizeof *l->adc_gain);
+    l->adc_offset = take(b, adcs, sizeof *l->adc_offset);
+    if (!adcs) l->adc_gain = l->adc_offset = NULL;
     l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
     l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }

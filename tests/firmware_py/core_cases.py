@@ -52,6 +52,10 @@ def assert_same_cells(oracle: Any, engine: Any) -> None:
         np.testing.assert_array_equal(ours.d, theirs.d)
         np.testing.assert_array_equal(ours.v, theirs.v)
         np.testing.assert_array_equal(ours.vscale, theirs.vscale)
+        assert (ours.adc is None) == (theirs.adc is None)
+        if ours.adc is not None:
+            np.testing.assert_array_equal(ours.adc.gain, theirs.adc.gain)
+            np.testing.assert_array_equal(ours.adc.offset, theirs.adc.offset)
 
 
 def assert_same_state(ours: Correction, theirs: Correction) -> None:
@@ -101,6 +105,8 @@ class Sketch:
 
 ACTIVATIONS = ["relu", "relu6", "leaky_relu", "hard_swish", "softmax"]
 MOST_CHANNELS = 60
+ADC_ERRORS = [{}, {}, {"adc_gain_sigma": 0.05}, {"adc_offset_sigma_lsb": 3},
+              {"adc_gain_sigma": 1, "adc_offset_sigma_lsb": 40}]  # fmt: skip
 
 
 def _activation(draw: st.DrawFn, sketch: Sketch, source: int) -> None:
@@ -179,6 +185,7 @@ def networks(draw: st.DrawFn) -> Synthetic:
     return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
                      rows=draw(st.integers(1, 40)), mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
                      dac_bits=draw(st.integers(2, 8)), adc_bits=draw(st.integers(2, 16)),
+                     adc_errors=draw(st.sampled_from(ADC_ERRORS)), conversions=draw(st.integers(1, 3)),
                      faults=draw(st.sampled_from([(0, 0, 0, 0), (2**29, 2**30, 100, 3000)])))  # fmt: skip
 
 
@@ -212,4 +219,5 @@ def integer_networks(draw: st.DrawFn) -> Synthetic:
         n = draw(st.integers(1, 40))
         sketch.add([len(sketch.nodes) - 1], [n], op="dense", name=f"fc{i}", integer=True, out=[n])
     return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
-                     rows=draw(st.integers(1, 40)), dac_bits=bits, adc_bits=draw(st.integers(2, 16)))  # fmt: skip
+                     rows=draw(st.integers(1, 40)), dac_bits=bits, adc_bits=draw(st.integers(2, 16)),
+                     adc_errors=draw(st.sampled_from(ADC_ERRORS)))  # fmt: skip

@@ -94,11 +94,13 @@ class Synthetic:
     levels: int = 10
     sigma: float = 0.5
     read_b: float = 0.02
-    rows: int = 16
+    rows: int = 16  # of a conversion
+    conversions: int = 1  # that share a tile's ADCs
     mask_share: float = 0.1
     dac_bits: int = 8
     adc_bits: int = 8
     faults: tuple = (0, 0, 0, 0)
+    adc_errors: dict = field(default_factory=dict)  # adc_gain_sigma, adc_offset_sigma_lsb
 
 
 def octave_nodes() -> np.ndarray:
@@ -209,8 +211,9 @@ def contents(spec: Synthetic) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         "version": VERSION,
         "graph": json.dumps({"nodes": nodes}),
         "profile": json.dumps({"name": "synthetic"}),
-        "macro": json.dumps({"pairing": "differential", "rows": spec.rows, "cols": 128, "dac_bits": spec.dac_bits,
-                             "adc_bits": spec.adc_bits, "rows_active": spec.rows}),
+        "macro": json.dumps({"pairing": "differential", "rows": spec.rows * spec.conversions, "cols": 128,
+                             "dac_bits": spec.dac_bits, "adc_bits": spec.adc_bits, "rows_active": spec.rows}
+                            | spec.adc_errors),
         "classes": json.dumps([str(i) for i in range(classes)]),
         "input": json.dumps({"shape": list(spec.input_shape)}),
         "golden": json.dumps({"seed": 7, "cells_sha256": ""}),

@@ -93,6 +93,11 @@ METADATA: dict[str, tuple[Spoil, str]] = {
     "macro.dac_bits": (lambda b: b.json("macro", dac_bits=9), "macro.dac_bits: 9 is not a whole number from 1 to 8"),
     "macro.adc_bits": (lambda b: b.json("macro", adc_bits=17), "macro.adc_bits: 17 is not a whole number from 1 to 16"),
     "macro.adc_bits: 8.0": (lambda b: b.json("macro", adc_bits=8.0), "macro.adc_bits: 8.0 is not a whole number"),
+    "macro.adc_gain": (lambda b: b.json("macro", adc_gain_sigma=1.5), "macro.adc_gain_sigma: 1.5 is not a number"),
+    "macro.adc_gain: NaN": (lambda b: b.json("macro", adc_gain_sigma=np.nan), "macro.adc_gain_sigma: nan is not a num"),
+    "macro.adc_gain: true": (lambda b: b.json("macro", adc_gain_sigma=True), "macro.adc_gain_sigma: True is not a num"),
+    "macro.adc_offset": (lambda b: b.json("macro", adc_offset_sigma_lsb=-1), "macro.adc_offset_sigma_lsb: -1 is not a"),
+    "macro.adc_offset: 0s": (lambda b: b.json("macro", adc_offset_sigma_lsb=10**400), "macro.adc_offset_sigma_lsb: 1"),
     "macro.adc_bits: huge": (lambda b: b.json("macro", adc_bits="9" * 10**6), "macro.adc_bits: '99999"),
 }
 
