@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import Aging, read_aging
 from firmware_py.container import parse_json, read_container
 from firmware_py.draws import NODES
 from firmware_py.errors import RramError
@@ -125,6 +126,7 @@ class Bundle:
     calibration_x: npt.NDArray[np.uint8]
     ideal_tflite: npt.NDArray[np.uint8]
     integer: dict[str, IntegerStep] = field(default_factory=dict)  # by name of a thresholds or rename node
+    aging: Aging = field(default_factory=Aging)
 
     @staticmethod
     def open(path: str | Path) -> Bundle:
@@ -194,6 +196,7 @@ class _Reader:
             golden_logits=logits,
             calibration_x=self.tensor("calibration.x", "U8", (None, *shape)),
             ideal_tflite=self.tensor("ideal.tflite", "U8", (None,)),
+            aging=read_aging(len(tables.target), self.tensors, self.tensor, self.fail),
             integer={n.name: read_step(n, self.tensor, self.fail) for n in nodes if n.op in ("thresholds", "rename")},
         )
 

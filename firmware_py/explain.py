@@ -5,7 +5,9 @@ layers, as they are. Signal is the variance of the ideal outputs over images, po
 square of what a stage has changed so far; in dB. Stages in the order of docs/numerics.md, section 4:
 
     dac      inputs are codes
-    cells    weights are what the cells became
+    cells    weights are what the cells became when they were programmed
+    drift    and what they are at the chip's age; only where it has one
+    disturb  and after the reads so far; only where there are such that count
     read     a read has noise
     adc      tiles are converted, rounded and clipped
     errors   each ADC has its gain and offset; only where the macro says so
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import change_of
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import LayerCorrection, initial_correction
 from firmware_py.errors import RramError
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
-STAGES = ("dac", "cells", "read", "adc", "errors", "sram", "through")
+STAGES = ("dac", "cells", "drift", "disturb", "read", "adc", "errors", "sram", "through")
 MOST_DB = 200.0  # what "no noise at all" is told as
 
 
@@ -89,14 +92,16 @@ class _Oracle:
 
     def __init__(self, chip: Chip) -> None:
         self.chip, bundle = chip, chip.bundle
-        self.engine = NumpyEngine(bundle, chip.seed, chip.effects, chip.correction)
+        self.engine = self._without()
+        self.new = self._without(drift=False, disturb=False)
+        self.drifted = self._without(disturb=False)
         self.still = self._without(read_noise=False)
         self.exact = self._without(converter_errors=False)
         self.first = initial_correction(bundle).layers
 
     def _without(self, **off: bool) -> NumpyEngine:
         chip = self.chip
-        return NumpyEngine(chip.bundle, chip.seed, replace(chip.effects, **off), chip.correction)
+        return NumpyEngine(chip.bundle, chip.seed, replace(chip.effects, **off), chip.correction, chip.age)
 
     def stages(self, index: int, a: F32) -> dict[str, F64]:
         """Outputs [n, P, N] of layer `index` after each stage, for its inputs a; and which conversions are clipped."""
@@ -104,19 +109,24 @@ class _Oracle:
         codes = dac(layer, bundle.macro.dac_bits, a)
         inputs, scale = np.asarray(codes * float(layer.dac_lsb), np.float64), float(layer.w_step)
         rest = inputs @ mask_matrix(layer, self.first[index].value) + self.first[index].offset
-        cells = self.engine.cells[index].d.astype(np.float64) * scale
 
         def out(weights: F64) -> F64:
             product: F64 = inputs @ spread_out(weights, layer.node) * self.first[index].gain + rest
             return product
 
+        def of(engine: NumpyEngine) -> F64:
+            return out(engine.cells[index].d.astype(np.float64) * scale)
+
+        change = change_of(bundle, layer, self.chip.effects, self.chip.age)
         noise, ends = self._conversions(index, codes)
         read = self.chip.correction.read
         trace, exact = (engine.trace(index, a, read) for engine in (self.engine, self.exact))
         return {
             "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
-            "cells": out(cells),
-            "read": out(cells) + noise * (scale * float(layer.dac_lsb)) * self.first[index].gain,
+            "cells": of(self.new),
+            **({"drift": of(self.drifted)} if change and change.decades else {}),
+            **({"disturb": of(self.engine)} if change and change.relative else {}),
+            "read": of(self.engine) + noise * (scale * float(layer.dac_lsb)) * self.first[index].gain,
             "adc": _corrected(layer, self.first[index], exact),
             **({"errors": _corrected(layer, self.first[index], trace)} if self.engine.cells[index].adc else {}),
             "sram": _corrected(layer, self.chip.correction.layers[index], trace),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import NEW, Age
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.cells import Effects, program
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
@@ -36,9 +37,11 @@ class NumpyEngine:
 
     name = "numpy"
 
-    def __init__(self, bundle: Bundle, seed: int, effects: Effects, correction: Correction) -> None:
+    def __init__(
+        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, age: Age = NEW
+    ) -> None:
         self.bundle, self.seed, self.effects, self.correction = bundle, seed, effects, correction
-        self.cells = [program(layer, i, bundle, seed, effects) for i, layer in enumerate(bundle.layers)]
+        self.cells = [program(layer, i, bundle, seed, effects, age) for i, layer in enumerate(bundle.layers)]
         columns = max(layer.node.positions * max(cells.d.shape[0], cells.vscale.size)
                       for layer, cells in zip(bundle.layers, self.cells, strict=True))  # fmt: skip
         self._images = max(1, min(CHUNK, TOGETHER // columns))

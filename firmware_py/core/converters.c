@@ -11,10 +11,10 @@ static float *adc_draws(const layer *l, void *memory, size_t *used) {
     return z;
 }
 
-size_t adc_scratch(const layer *l) {
+size_t adc_scratch(const layer *l, const rram_desc *desc) {
     size_t used;
     adc_draws(l, NULL, &used);
-    return exact_adcs(l) ? 0 : used;
+    return exact_adcs(desc) ? 0 : used;
 }
 
 void draw_adcs(rram_net *net, layer *l, const rram_desc *desc) {
@@ -22,25 +22,26 @@ void draw_adcs(rram_net *net, layer *l, const rram_desc *desc) {
     float *z = adc_draws(l, net->scratch, &used);
     const stream st = make_stream(net->key, RRAM_ADC, l->index, 0);
     const size_t n = l->n, pitch = n + LANES_MAX;
-    if (!(desc->effects & RRAM_CONVERTER_ERRORS)) l->adc_gain = l->adc_offset = NULL;
-    for (uint32_t a = 0; l->adc_gain && a < adc_count(l); a++) {
+    if (!(desc->effects & RRAM_CONVERTER_ERRORS)) l->adc = NULL;
+    for (uint32_t a = 0; l->adc && a < adc_count(l, net->adc_share); a++) {
+        float *gain = l->adc + a * 2 * pitch, *offset = gain + pitch;
         const uint32_t first = 2 * a * l->n, skip = first & 3;
         net->kern->normals(&st, net->normal, first >> 2, (skip + 2 * n + 3) / 4, z);
         for (size_t j = 0; j < pitch; j++) {
             const float *drawn = z + skip + 2 * (j % n);
-            l->adc_gain[a * pitch + j] = 1.0f + l->d.adc_gain_sigma * drawn[0];
-            l->adc_offset[a * pitch + j] = l->d.adc_offset_sigma * drawn[1];
+            gain[j] = 1.0f + desc->adc_gain_sigma * drawn[0];
+            offset[j] = desc->adc_offset_sigma * drawn[1];
         }
     }
 }
 
 int rram_adc(const rram_net *net, uint32_t index, float *gain, float *offset) {
-    if (index >= net->layer_count || !net->layers[index].adc_gain) return 0;
+    if (index >= net->layer_count || !net->layers[index].adc) return 0;
     const layer *l = net->layers + index;
     const size_t n = l->n, pitch = n + LANES_MAX;
-    for (uint32_t a = 0; a < adc_count(l); a++) {
-        memcpy(gain + a * n, l->adc_gain + a * pitch, n * sizeof *gain);
-        memcpy(offset + a * n, l->adc_offset + a * pitch, n * sizeof *offset);
+    for (uint32_t a = 0; a < adc_count(l, net->adc_share); a++) {
+        memcpy(gain + a * n, l->adc + a * 2 * pitch, n * sizeof *gain);
+        memcpy(offset + a * n, l->adc + a * 2 * pitch + pitch, n * sizeof *offset);
     }
     return 1;
 }

@@ -23,7 +23,6 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     if (node->dac_bits < 1 || node->dac_bits > 8 || node->adc_bits < 1 || node->adc_bits > 16) return 0;
     if (node->tile_rows < 1 || node->tile_rows > RRAM_MAX_ROWS || node->signed_in > 1) return 0;
     if (node->rank > 65535) return 0;
-    l->d.adc_share += l->d.adc_share == 0;
     const uint64_t k = (uint64_t)node->kh * node->kw * l->depth, p = (uint64_t)node->out_h * node->out_w;
     const uint64_t need_h = (uint64_t)(node->out_h - 1) * node->sh + l->span_h,
                    have_h = (uint64_t)node->in_h + node->pad_top;
@@ -54,7 +53,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
 }
 
 /* What a layer keeps in the arena. */
-void place_layer(layer *l, bump *b) {
+void place_layer(layer *l, const rram_desc *desc, bump *b) {
     const size_t n = l->n, outputs = (size_t)l->p * n;
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
@@ -65,10 +64,8 @@ void place_layer(layer *l, bump *b) {
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
-    const size_t adcs = exact_adcs(l) ? 0 : adc_count(l) * (n + LANES_MAX);
-    l->adc_gain = take(b, adcs, sizeof *l->adc_gain);
-    l->adc_offset = take(b, adcs, sizeof *l->adc_offset);
-    if (!adcs) l->adc_gain = l->adc_offset = NULL;
+    l->adc = take(b, exact_adcs(desc) ? 0 : adc_count(l, desc->adc_share) * 2 * (n + LANES_MAX), sizeof *l->adc);
+    if (exact_adcs(desc)) l->adc = NULL;
     l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
     l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }

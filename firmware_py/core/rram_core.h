@@ -23,8 +23,9 @@
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
                RRAM_THRESHOLDS = 6, RRAM_RENAME = 7, RRAM_RELU6 = 8, RRAM_LEAKY_RELU = 9, RRAM_HARD_SWISH = 10,
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
-enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ADC = 5 };
-enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2, RRAM_CONVERTER_ERRORS = 4 };
+enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ADC = 5, RRAM_DRIFT_PATH = 6 };
+enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2, RRAM_CONVERTER_ERRORS = 4, RRAM_DRIFT = 8,
+                   RRAM_DISTURB = 16 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
@@ -43,8 +44,6 @@ typedef struct rram_node {
     uint32_t signed_in;          /* 1: the DAC takes both signs */
     uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
     float w_step, dac_lsb, adc_lsb;
-    float adc_gain_sigma, adc_offset_sigma; /* of the ADCs, standard deviations; the offset's in codes; 0: exact */
-    uint32_t adc_share; /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
     uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none. Learning leaves it alone */
     const float *low_a, *low_b; /* [K][rank], [rank][N] */
     const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c / groups, N = out_c */
@@ -74,6 +73,11 @@ typedef struct rram_desc {
     const double *read_a, *read_b; /* [levels] */
     const float *normal;           /* [514] */
     uint32_t faults[4];            /* thr_low, thr_high, g_low, g_high */
+    const double *drift_mean, *drift_sd; /* [levels] G steps a decade of time; NULL: cells stay */
+    double decades;                /* that the chip has drifted: log10(1 + age / from), 0: new */
+    const double *disturbed;       /* [analog layers] relative change of cells by their reads so far; NULL: none */
+    float adc_gain_sigma, adc_offset_sigma; /* standard deviations of the ADCs' gains, and offsets in codes; 0: exact */
+    uint32_t adc_share;            /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
     uint32_t effects;              /* enum rram_effect, or-ed */
     uint64_t seed;
 } rram_desc;

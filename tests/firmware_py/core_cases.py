@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from firmware_py import Effects, c_engine
+from firmware_py.aging import NEW, Age
 from firmware_py.bundle import Bundle
 from firmware_py.correction import AdaptConfig, Correction, initial_correction
 from firmware_py.numpy_engine import NumpyEngine
@@ -41,10 +42,12 @@ def images(spec: Synthetic, count: int, seed: int) -> np.ndarray:
     return x
 
 
-def pair(bundle: Bundle, seed: int, effects: Effects, variant: str | None = None) -> tuple[Any, Any]:
+def pair(
+    bundle: Bundle, seed: int, effects: Effects, variant: str | None = None, age: Age = NEW
+) -> tuple[Any, Any]:
     """The oracle and the core on the same chip, each with a correction of its own."""
-    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle))
-    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle), variant)
+    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle), age)
+    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle), variant, age)
 
 
 def assert_same_cells(oracle: Any, engine: Any) -> None:
@@ -65,10 +68,10 @@ def assert_same_state(ours: Correction, theirs: Correction) -> None:
 
 
 def assert_same(
-    bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None
+    bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None, age: Age = NEW
 ) -> None:
     """Cells, logits, raw sums of the first layer and three steps of learning, bit for bit."""
-    oracle, engine = pair(bundle, 2**63 + 11, effects, variant)
+    oracle, engine = pair(bundle, 2**63 + 11, effects, variant, age)
     assert_same_cells(oracle, engine)
     read = 2**32 - 1  # the counter's upper word changes after the first image
     np.testing.assert_array_equal(engine.logits(x, read), oracle.logits(x, read))
@@ -186,6 +189,8 @@ def networks(draw: st.DrawFn) -> Synthetic:
                      rows=draw(st.integers(1, 40)), mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
                      dac_bits=draw(st.integers(2, 8)), adc_bits=draw(st.integers(2, 16)),
                      adc_errors=draw(st.sampled_from(ADC_ERRORS)), conversions=draw(st.integers(1, 3)),
+                     drift=draw(st.sampled_from([(), (-40.0, 90.0), (3.0, 0.0)])),
+                     disturb=draw(st.sampled_from([0.0, -1e-5, 1e-3])),
                      faults=draw(st.sampled_from([(0, 0, 0, 0), (2**29, 2**30, 100, 3000)])))  # fmt: skip
 
 

@@ -101,6 +101,8 @@ class Synthetic:
     adc_bits: int = 8
     faults: tuple = (0, 0, 0, 0)
     adc_errors: dict = field(default_factory=dict)  # adc_gain_sigma, adc_offset_sigma_lsb
+    drift: tuple = ()  # mean and deviation of a decade of time from 1 s, G steps
+    disturb: float = 0.0  # relative change by a read
 
 
 def octave_nodes() -> np.ndarray:
@@ -117,7 +119,11 @@ def tables(spec: Synthetic) -> dict[str, np.ndarray]:
     lower = np.exp(s * z - s * s / 2)
     upper = np.exp(-s * z - s * s / 2)
     quantiles = np.rint(target[:, None, None] * np.stack([lower, upper])[None] * 256).astype(np.int32)
-    return {
+    aging = {"profile.disturb": np.array([spec.disturb])} if spec.disturb else {}
+    if spec.drift:
+        aging |= {"profile.drift": np.repeat(np.array(spec.drift, float)[:, None], spec.levels, axis=1),
+                  "profile.drift_s": np.array([1.0, 1e4])}  # fmt: skip
+    return aging | {
         "profile.quantiles": np.minimum(quantiles, 32767 * 256).reshape(spec.levels, 2, NODES),
         "profile.target": target,
         "profile.var": (spec.sigma * target.astype(float)) ** 2,

@@ -13,7 +13,6 @@ from firmware_py import Chip, Effects
 from firmware_py.bundle import Bundle
 from firmware_py.cells import cells_digest
 from firmware_py.correction import AdaptConfig
-from firmware_py.numpy_engine import ideal_activations
 from tests.firmware_py.core_cases import VARIANTS, assert_same, images, opened
 from tests.firmware_py.make_bundle import CONV, INTEGERS, MOBILE, Synthetic
 
@@ -87,20 +86,6 @@ def test_the_switch_is_its_own(tmp_path: Path) -> None:
     np.testing.assert_array_equal(on.engine.cells[0].adc.gain, alone.engine.cells[0].adc.gain)
     assert cells_digest(on.engine.cells) != cells_digest(clean.engine.cells)
     assert not np.array_equal(on.logits_many(x), clean.logits_many(x))
-
-
-@pytest.mark.parametrize("engine", ["numpy", "c"] if VARIANTS else ["numpy"])
-def test_with_all_effects_off_the_chip_is_the_digital_network_but_for_rounding(tmp_path: Path, engine: str) -> None:
-    """Rounding to 8-bit codes and 16-bit conversions; ranges that nothing leaves."""
-    spec = Synthetic(nodes=CONV, adc_bits=16, adc_errors=ERRORS, faults=(2**28, 2**29, 0, 3000), mask_share=0)
-    bundle = opened(tmp_path, spec)
-    layers = [replace(layer, adc_lsb=np.float32(256), dac_lsb=np.float32((4 if i else 1) / 255))
-              for i, layer in enumerate(bundle.layers)]  # fmt: skip
-    fine = replace(bundle, layers=tuple(layers))
-    x = np.random.default_rng(2).uniform(0, 1, (4, 8, 8, 1)).astype(np.float32)
-    ideal = ideal_activations(fine, x)[-1]
-    found, whole = Chip(fine, 5, engine, Effects.none()).logits_many(x), Chip(fine, 5, engine).logits_many(x)
-    assert np.abs(found - ideal).max() < 0.1 * ideal.std() < 0.1 * np.abs(whole - ideal).max()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -101,7 +101,7 @@ def test_the_command_prints_a_row_a_layer(tmp_path: Path, capsys: pytest.Capture
     assert lines[0].startswith("signal to noise in dB, 5 images")
     assert [line.split()[0] for line in lines[1:]] == ["layer", "conv1", "conv2", "fc"]
     told = json.loads((tmp_path / "out").read_text())
-    assert set(told["layers"][0]["db"]) == set(STAGES) - {"errors"}
+    assert set(told["layers"][0]["db"]) == set(STAGES) - {"drift", "disturb", "errors"}
 
 
 def test_what_cannot_be_explained_is_one_line(tmp_path: Path) -> None:
