@@ -73,13 +73,13 @@ typedef struct rram_desc {
     const double *read_a, *read_b; /* [levels] */
     const float *normal;           /* [514] */
     uint32_t faults[4];            /* thr_low, thr_high, g_low, g_high */
+    uint32_t effects;              /* enum rram_effect, or-ed */
+    uint64_t seed;
     const double *drift_mean, *drift_sd; /* [levels] G steps a decade of time; NULL: cells stay */
     double decades;                /* that the chip has drifted: log10(1 + age / from), 0: new */
     const double *disturbed;       /* [analog layers] relative change of cells by their reads so far; NULL: none */
     float adc_gain_sigma, adc_offset_sigma; /* standard deviations of the ADCs' gains, and offsets in codes; 0: exact */
     uint32_t adc_share;            /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
-    uint32_t effects;              /* enum rram_effect, or-ed */
-    uint64_t seed;
 } rram_desc;
 
 typedef struct rram_adapt {
