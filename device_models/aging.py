@@ -19,7 +19,8 @@ class AgedSpread(Document):
 class LogTimeLaw(Document):
     """Per level: mean and standard deviation of G - G(0) grow by these amounts with every decade of time from `from_s`.
 
-    Fitted to `from_s` to `to_s`; a summary for people, the emulation takes the spreads.
+    Fitted to `from_s` to `to_s`. Cells that age on a board follow it (`rram export --aging`); device_models takes the
+    spreads.
     """
 
     from_s: Positive

@@ -10,6 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, Strict, model_seriali
 from device_models.errors import ProfileError
 from device_models.validation import Document, NonNegative, Positive, Version, check, parse, render
 
+BOARD_ADC_ERRORS = {"adc_gain_sigma": 1, "adc_offset_sigma_lsb": 32768}
 BOARD_ROWS = 256  # rows of a tile that a board emulates: its sums are 32 bits wide (docs/numerics.md, section 4)
 
 
@@ -91,10 +92,12 @@ class MacroConfig(Document):
         if self.rows > BOARD_ROWS:
             return f"rows: {self.rows} is not <= {BOARD_ROWS}, the most that a board emulates"
         fields = type(self).model_fields
-        for key in ("dac_range", "adc_range", "dac_gain_sigma", "dac_offset_sigma_lsb", "adc_gain_sigma",
-                    "adc_offset_sigma_lsb", "wire_resistance_ohm"):
+        for key in ("dac_range", "adc_range", "dac_gain_sigma", "dac_offset_sigma_lsb", "wire_resistance_ohm"):
             if getattr(self, key) != fields[key].default:
                 return f"{key}: {getattr(self, key):g} is not emulated on a board, leave it out"
+        for key, most in BOARD_ADC_ERRORS.items():
+            if getattr(self, key) > most:
+                return f"{key}: {getattr(self, key):g} is not <= {most}, the most that a board emulates"
         return None
 
     @classmethod

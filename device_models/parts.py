@@ -96,7 +96,8 @@ class Faults(Document):
 
 
 class ReadDisturb(Document):
-    """Mean relative change of a cell's conductance by one read. Emulated by device_models.array, not by a board."""
+    """Mean relative change of a cell's conductance by one read. Emulated by device_models.array, and by a board
+    whose bundle says so (`rram export --aging`)."""
 
     relative_change_per_read: Finite
     evidence: Evidence

@@ -70,9 +70,10 @@ class Adaptation:
     """One run over a stream; `summary` says how it went, at any moment."""
 
     def __init__(self, chip: Learner, options: AdaptOptions, folder: Path | None, say: Callable[[str], None],
-                 clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
+                 clock: Callable[[], float] = time.monotonic,
+                 saved: Callable[[], object] | None = None) -> None:  # fmt: skip
         self._chip, self._options, self._folder, self._say = chip, options, folder, say
-        self._clock, self._began, self.saves = clock, clock(), 0
+        self._clock, self._began, self.saves, self._saved = clock, clock(), 0, saved  # saved: called after each save
         self._waiting: OrderedDict[str | int, tuple[npt.NDArray[np.uint8], int]] = OrderedDict()
         self._unsaved = 0
         self.score = Score(options.window)
@@ -184,6 +185,8 @@ class Adaptation:
             self.generation = self._chip.save(self._folder)
             self.saves += 1
             self._unsaved = 0
+            if self._saved and not last:
+                self._saved()
         except RramError as error:
             self._say(str(error))
             if last and self.error is None:

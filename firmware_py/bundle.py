@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import Aging, read_aging
 from firmware_py.container import parse_json, read_container
 from firmware_py.draws import NODES
 from firmware_py.errors import RramError
@@ -24,6 +25,7 @@ VERSION = "1"
 MAX_STEPS = 32767  # of conductance: differences of cells are int16
 MOST_NOISE = 1e9  # of variances and noise; with MOST_SCALE it keeps products finite in float32
 MOST_SCALE = 1e12  # of scales; its inverse is the least
+MOST_ADC_ERROR = {"adc_gain_sigma": 1, "adc_offset_sigma_lsb": 32768}  # of macro: no code is beyond that offset
 KEYS = ("format", "version", "graph", "profile", "macro", "classes", "input", "golden", "provenance", "digest")
 
 
@@ -42,13 +44,16 @@ class ProfileTables:
 
 @dataclass(frozen=True)
 class Macro:
-    """The macro: size of a tile, rows that one ADC conversion sums (R of docs/numerics.md), and converter bits."""
+    """The macro: size of a tile, rows that one ADC conversion sums (R of docs/numerics.md), converter bits, standard
+    deviations of the ADCs' gains (around 1) and offsets (codes)."""
 
     rows: int
     cols: int
     rows_active: int
     dac_bits: int
     adc_bits: int
+    adc_gain_sigma: float = 0.0
+    adc_offset_sigma_lsb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,7 @@ class Bundle:
     calibration_x: npt.NDArray[np.uint8]
     ideal_tflite: npt.NDArray[np.uint8]
     integer: dict[str, IntegerStep] = field(default_factory=dict)  # by name of a thresholds or rename node
+    aging: Aging = field(default_factory=Aging)
 
     @staticmethod
     def open(path: str | Path) -> Bundle:
@@ -190,6 +196,7 @@ class _Reader:
             golden_logits=logits,
             calibration_x=self.tensor("calibration.x", "U8", (None, *shape)),
             ideal_tflite=self.tensor("ideal.tflite", "U8", (None,)),
+            aging=read_aging(len(tables.target), self.tensors, self.tensor, self.fail),
             integer={n.name: read_step(n, self.tensor, self.fail) for n in nodes if n.op in ("thresholds", "rename")},
         )
 
@@ -233,7 +240,11 @@ class _Reader:
                 raise self.fail(f"macro.{key}: {shorten(macro.get(key))} is not a whole number from 1 to {most}")
         if macro["rows"] % macro["rows_active"]:
             raise self.fail(f"macro.rows_active: {macro['rows_active']} does not divide rows ({macro['rows']})")
-        return Macro(**{key: macro[key] for key in limits})
+        sigmas = {key: macro.get(key, 0.0) for key in MOST_ADC_ERROR}
+        for key, sigma in sigmas.items():
+            if type(sigma) not in (int, float) or not 0 <= sigma <= MOST_ADC_ERROR[key]:
+                raise self.fail(f"macro.{key}: {shorten(sigma)} is not a number from 0 to {MOST_ADC_ERROR[key]}")
+        return Macro(*(macro[key] for key in limits), *(float(sigma) for sigma in sigmas.values()))
 
     def _golden(self) -> dict[str, Any]:
         golden: dict[str, Any] = self._json("golden", dict)

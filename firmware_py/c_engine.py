@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import NEW, Age, disturbed
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.cells import Effects, LayerCells
+from firmware_py.converters import AdcErrors
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
@@ -99,8 +101,9 @@ class CEngine:
     takes_bytes = True  # logits() takes uint8 images, too
 
     def __init__(
-        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None
-    ) -> None:
+        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None,
+        age: Age = NEW,
+    ) -> None:  # fmt: skip
         module = core()
         self._ffi, self._lib = module.ffi, module.lib
         self.bundle, self.correction = bundle, correction
@@ -111,7 +114,7 @@ class CEngine:
         self._of_floats = (self._lib.rram_logits, self._floats, np.dtype(np.float32))
         self._of_bytes = (self._lib.rram_logits_bytes, self._ffi.typeof("uint8_t[]"), np.dtype(np.uint8))
         self._pinned: list[Any] = []  # the core keeps pointers into these
-        self.description = self._describe(seed, effects)
+        self.description = self._describe(seed, effects, age)
         self.arena_bytes = int(self._lib.rram_arena_size(self.description))
         if self.arena_bytes == 0:
             raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
@@ -173,8 +176,15 @@ class CEngine:
             d, v = np.empty((layer.k, layer.n), np.int16), np.empty((layer.k, layer.n), np.uint8)
             scale = np.empty((-(-layer.k // rows), layer.n), np.float32)
             self._lib.rram_cells(self._net, i, view("int16_t[]", d), view("uint8_t[]", v), view("float[]", scale))
-            out.append(LayerCells(d, v, scale))
+            out.append(LayerCells(d, v, scale, self._adc(i, layer)))
         return out
+
+    def _adc(self, index: int, layer: AnalogLayer) -> AdcErrors | None:
+        macro, view = self.bundle.macro, self._ffi.from_buffer
+        gain, offset = (np.empty((-(-layer.k // macro.rows), layer.n), np.float32) for _ in range(2))
+        if not self._lib.rram_adc(self._net, index, view("float[]", gain), view("float[]", offset)):
+            return None
+        return AdcErrors(gain, offset, macro.rows // macro.rows_active)
 
     @property
     def arrays(self) -> dict[int, npt.NDArray[Any]]:
@@ -189,7 +199,7 @@ class CEngine:
         self._pinned += [array, pointer]
         return pointer
 
-    def _describe(self, seed: int, effects: Effects) -> Any:
+    def _describe(self, seed: int, effects: Effects, age: Age) -> Any:
         nodes = [node for node in self.bundle.nodes if node.op != "flatten"]  # which changes nothing in memory
         array = self._ffi.new("rram_node[]", len(nodes))
         number, targets = {-1: -1}, iter(array)  # the core's number of each node
@@ -208,8 +218,19 @@ class CEngine:
         description.read_a = self._pin(tables.read_a, "double[]")
         description.read_b = self._pin(tables.read_b, "double[]")
         description.normal = self._pin(tables.normal, "float[]")
-        description.faults = [int(f) for f in tables.faults]
-        description.effects = int(effects.programming) | int(effects.read_noise) << 1
+        description.faults = [int(f) if effects.stuck else 0 for f in tables.faults]
+        macro, law, change = self.bundle.macro, self.bundle.aging.drift, self.bundle.aging.disturb
+        description.adc_gain_sigma, description.adc_offset_sigma = macro.adc_gain_sigma, macro.adc_offset_sigma_lsb
+        description.adc_share = macro.rows // macro.rows_active
+        if change:
+            each = [disturbed(change, age.reads * layer.node.positions) for layer in self.bundle.layers]
+            description.disturbed = self._pin(np.array(each), "double[]")
+        if law is not None:
+            description.decades = law.decades(age.seconds)
+            description.drift_mean = self._pin(law.mean, "double[]")
+            description.drift_sd = self._pin(law.sd, "double[]")
+        switches = (effects.programming, effects.read_noise, effects.converter_errors, effects.drift, effects.disturb)
+        description.effects = sum(on << bit for bit, on in enumerate(switches))  # enum rram_effect
         description.seed = seed
         return description
 

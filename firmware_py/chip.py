@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import Age, checked_age
 from firmware_py.bundle import Bundle
 from firmware_py.calibrate import CalibrationReport, calibrate
 from firmware_py.cells import Effects, LayerCells
@@ -60,7 +61,10 @@ def _alone(method: Callable[Concatenate[Chip, P], R]) -> Callable[Concatenate[Ch
 
 
 class Chip:
-    """One emulated RRAM chip: cells drawn once from `seed`, never written again; only `correction` changes.
+    """One emulated RRAM chip: cells drawn once from `seed`, never written again; only `correction` is changed.
+
+    Cells drift with time where the bundle has a law, `age_s` being seconds since programming, and move with reads where
+    it has a disturb; reads count from the moment at which the chip is restored or `refresh`ed.
 
     Images are uint8 or float32 in [0, 1], of the bundle's input shape. A chip is for one thread at a time: where two
     meet in it, the second gets RramError. Any number of chips may work in parallel, of one Bundle, too.
@@ -73,6 +77,7 @@ class Chip:
         engine: EngineName = "auto",
         effects: Effects | None = None,
         adapt: AdaptConfig | None = None,
+        age_s: float = 0.0,
     ) -> None:
         if not _whole(seed):
             raise RramError(f"chip: seed: {seed!r} is not a whole number")
@@ -85,11 +90,17 @@ class Chip:
         self.replay = ReplayMemory(self.adapt.replay, bundle.input_shape)
         self.watch = None if self.adapt.guard is None else Watch(self.adapt.guard)
         self._free = threading.RLock()  # the guard reads while a label is learned
-        self.engine: Engine = _engine(engine)(bundle, self.seed, self.effects, self.correction)
+        self.age = Age(checked_age(bundle, age_s))
+        self._made_by = _engine(engine)
+        self.engine: Engine = self._made()
+
+    def _made(self) -> Engine:
+        engine: Engine = self._made_by(self.bundle, self.seed, self.effects, self.correction, age=self.age)
+        return engine
 
     @staticmethod
     def open(path: str | Path, **options: Any) -> Chip:
-        """Open a bundle file as a chip; options as for Chip (seed, engine, effects, adapt)."""
+        """Open a bundle file as a chip; options as for Chip (seed, engine, effects, adapt, age_s)."""
         return Chip(Bundle.open(path), **options)
 
     def predict_one(self, x: npt.NDArray[Any]) -> int:
@@ -163,6 +174,18 @@ class Chip:
         return report
 
     @_alone
+    def refresh(self, age_s: float | None = None) -> None:
+        """Let the cells be as they are now: `age_s` after programming (by default as before), after the reads so far.
+
+        One image is one read of every row at every position; the correction, and what it has learned, stays.
+        """
+        seconds = self.age.seconds if age_s is None else checked_age(self.bundle, age_s)
+        now = Age(seconds, self.correction.read if self.bundle.aging.disturb else 0)
+        if now != self.age:
+            self.age = now
+            self.engine = self._made()
+
+    @_alone
     def save(self, folder: str | Path) -> int:
         """Write the SRAM state to `folder` (two slots); returns its generation number.
 
@@ -185,6 +208,7 @@ class Chip:
         self.replay.clear()
         if self.watch:
             self.watch.clear()
+        self.refresh()
         return info
 
     def _step(self, image: F32, label: int) -> F32:

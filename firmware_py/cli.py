@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from firmware_py.errors import RramError
 
+MOST_SECONDS = 1e12  # firmware_py.aging's, which loads NumPy
 DESCRIPTION = "Run a bundle on an emulated RRAM chip, and repair it by updating only its small SRAM correction."
 
 
@@ -77,7 +78,13 @@ def _command(commands: Any, name: str, text: str, example: str) -> Parser:
 def _add_chip(parser: Parser) -> None:
     _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
     _add_engine(parser)
+    _add_cells(parser)
+
+
+def _add_cells(parser: Parser) -> None:
     parser.add_argument("--no-read-noise", action="store_true", help="read the cells without noise")
+    parser.add_argument("--age", metavar="SECONDS", type=_age, default=0.0,
+                        help="since programming; 'clock': by the state folder's (default 0)")  # fmt: skip
     parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
 
 
@@ -165,8 +172,16 @@ def _c_header(commands: Any) -> None:
     parser.add_argument("--name", default="net", help="what its names begin with (default net)")
     parser.add_argument("--fresh", action="store_true", help="the chip as programmed: no saved state")
     _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
-    parser.add_argument("--no-read-noise", action="store_true", help="read the cells without noise")
-    parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
+    _add_cells(parser)
+
+
+def _age(text: str) -> float | str:
+    try:
+        if text == "clock" or 0 <= float(text) <= MOST_SECONDS:
+            return text if text == "clock" else float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MOST_SECONDS:g}, nor 'clock'")
 
 
 def _natural(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +17,12 @@ import numpy.typing as npt
 from firmware_py.bundle import Bundle
 from firmware_py.cells import Effects
 from firmware_py.chip import Chip
+from firmware_py.clock import age_by_clock
 from firmware_py.correction import AdaptConfig
 from firmware_py.errors import RramError
 from firmware_py.images import read_images
 from firmware_py.replay import Replay
+from firmware_py.state import StateHeader
 
 
 def selftest(options: Namespace) -> int:
@@ -90,7 +93,8 @@ def adapt(options: Namespace) -> int:
         _note(f"replay: {chip.replay}")
     keys = ("report_every", "save_every", "window", "waiting")
     settings = AdaptOptions(**{key: getattr(options, key) for key in keys})
-    run = Adaptation(chip, settings, folder, lambda line: _say(options, line))
+    run = Adaptation(chip, settings, folder, lambda line: _say(options, line),
+                     saved=lambda: chip.refresh(_age(options, chip.bundle)))  # fmt: skip
     decoder = Decoder(chip.bundle.input_shape, len(chip.bundle.classes))
     with Stopper() as stopper, open_stream(options.stream) as file:
         run.run(stopper.until_stopped(read_messages(file, decoder)))
@@ -120,9 +124,10 @@ def explain(options: Namespace) -> int:
         _restore(options, chip)
     layers = run(chip, images)
     _say(options, f"signal to noise in dB, {len(images)} images; each layer alone, then through all before it")
-    _say(options, f"{'layer':<20}" + "".join(f"{stage:>9}" for stage in STAGES) + "  clipped")
+    stages = [stage for stage in STAGES if stage in layers[0].db]
+    _say(options, f"{'layer':<20}" + "".join(f"{stage:>9}" for stage in stages) + "  clipped")
     for layer in layers:
-        row = "".join(f"{layer.db[stage]:9.1f}" for stage in STAGES)
+        row = "".join(f"{layer.db[stage]:9.1f}" for stage in stages)
         _say(options, f"{layer.name:<20}{row} {layer.clipped:7.2f} %")
     _emit(options, {**_identity(chip), "images": len(images), "layers": [asdict(layer) for layer in layers]})
     return 0
@@ -172,10 +177,21 @@ def _open(options: Namespace) -> Chip:
     given["replay"] = None if replay is None else Replay.parse(replay)
     guard: dict[str, Any] = {"guard": None} if getattr(options, "no_guard", False) else {}
     config = AdaptConfig(**{key: value for key, value in given.items() if value is not None}, **guard)
-    chip = Chip.open(options.bundle, seed=options.seed, engine=options.engine, effects=effects, adapt=config)
+    bundle = Bundle.open(options.bundle)
+    chip = Chip(bundle, options.seed, options.engine, effects, config, _age(options, bundle))
     if options.engine == "auto" and chip.engine.name != "c":
         _note("working on the NumPy engine: the C core is not built (python -m firmware_py.build_core builds it)")
     return chip
+
+
+def _age(options: Namespace, bundle: Bundle) -> float:
+    """Seconds since programming, as the options say it now."""
+    law, age_s = bundle.aging.drift, options.age
+    if age_s == "clock":
+        age_s = age_by_clock(_state_folder(options), StateHeader(bundle.digest, options.seed), time.time())
+    if law is not None and age_s > law.to_s:
+        _note(f"age {age_s:g} s: drift was measured to {law.to_s:g} s, and goes on as it did")
+    return float(age_s)
 
 
 def _state_folder(options: Namespace) -> Path:

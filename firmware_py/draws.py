@@ -28,6 +28,8 @@ class Purpose(IntEnum):
     FAULT = 2
     READ = 3
     REPLAY = 4
+    ADC = 5
+    DRIFT = 6
 
 
 def philox4x32(counter: tuple[U32 | int, U32 | int, U32 | int, U32 | int], key: tuple[int, int]) -> list[U32]:

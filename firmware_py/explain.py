@@ -5,9 +5,12 @@ layers, as they are. Signal is the variance of the ideal outputs over images, po
 square of what a stage has changed so far; in dB. Stages in the order of docs/numerics.md, section 4:
 
     dac      inputs are codes
-    cells    weights are what the cells became
+    cells    weights are what the cells became when they were programmed
+    drift    and what they are at the chip's age; only where it has one
+    disturb  and after the reads so far; only where there are such that count
     read     a read has noise
     adc      tiles are converted, rounded and clipped
+    errors   each ADC has its gain and offset; only where the macro says so
     sram     the correction of the chip as it is now stands behind it (before: as at first boot)
     through  the same, with the inputs that the layers before give
 """
@@ -15,14 +18,14 @@ square of what a stage has changed so far; in dB. Stages in the order of docs/nu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import change_of
 from firmware_py.bundle import AnalogLayer
-from firmware_py.cells import Effects
 from firmware_py.correction import LayerCorrection, initial_correction
 from firmware_py.errors import RramError
 from firmware_py.graph import spread_out
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
-STAGES = ("dac", "cells", "read", "adc", "sram", "through")
+STAGES = ("dac", "cells", "drift", "disturb", "read", "adc", "errors", "sram", "through")
 MOST_DB = 200.0  # what "no noise at all" is told as
 
 
@@ -89,9 +92,16 @@ class _Oracle:
 
     def __init__(self, chip: Chip) -> None:
         self.chip, bundle = chip, chip.bundle
-        self.engine = NumpyEngine(bundle, chip.seed, chip.effects, chip.correction)
-        self.still = NumpyEngine(bundle, chip.seed, Effects(chip.effects.programming, False), chip.correction)
+        self.engine = self._without()
+        self.new = self._without(drift=False, disturb=False)
+        self.drifted = self._without(disturb=False)
+        self.still = self._without(read_noise=False)
+        self.exact = self._without(converter_errors=False)
         self.first = initial_correction(bundle).layers
+
+    def _without(self, **off: bool) -> NumpyEngine:
+        chip = self.chip
+        return NumpyEngine(chip.bundle, chip.seed, replace(chip.effects, **off), chip.correction, chip.age)
 
     def stages(self, index: int, a: F32) -> dict[str, F64]:
         """Outputs [n, P, N] of layer `index` after each stage, for its inputs a; and which conversions are clipped."""
@@ -99,29 +109,36 @@ class _Oracle:
         codes = dac(layer, bundle.macro.dac_bits, a)
         inputs, scale = np.asarray(codes * float(layer.dac_lsb), np.float64), float(layer.w_step)
         rest = inputs @ mask_matrix(layer, self.first[index].value) + self.first[index].offset
-        cells = self.engine.cells[index].d.astype(np.float64) * scale
 
         def out(weights: F64) -> F64:
             product: F64 = inputs @ spread_out(weights, layer.node) * self.first[index].gain + rest
             return product
 
+        def of(engine: NumpyEngine) -> F64:
+            return out(engine.cells[index].d.astype(np.float64) * scale)
+
+        change = change_of(bundle, layer, self.chip.effects, self.chip.age)
         noise, ends = self._conversions(index, codes)
-        trace = self.engine.trace(index, a, self.chip.correction.read)
+        read = self.chip.correction.read
+        trace, exact = (engine.trace(index, a, read) for engine in (self.engine, self.exact))
         return {
             "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
-            "cells": out(cells),
-            "read": out(cells) + noise * (scale * float(layer.dac_lsb)) * self.first[index].gain,
-            "adc": _corrected(layer, self.first[index], trace),
+            "cells": of(self.new),
+            **({"drift": of(self.drifted)} if change and change.decades else {}),
+            **({"disturb": of(self.engine)} if change and change.relative else {}),
+            "read": of(self.engine) + noise * (scale * float(layer.dac_lsb)) * self.first[index].gain,
+            "adc": _corrected(layer, self.first[index], exact),
+            **({"errors": _corrected(layer, self.first[index], trace)} if self.engine.cells[index].adc else {}),
             "sram": _corrected(layer, self.chip.correction.layers[index], trace),
             "clipped": ends,
         }
 
     def _conversions(self, index: int, codes: F64) -> tuple[F64, F64]:
         """Read noise of all tiles together, in DAC codes times G steps [n, P, N]; which conversions are clipped."""
-        layer, read = self.chip.bundle.layers[index], self.chip.correction.read
+        read = self.chip.correction.read
         half = 1 << (self.chip.bundle.macro.adc_bits - 1)
         noisy, still = (engine.tiles(index, codes, read) for engine in (self.engine, self.still))
-        adc = np.rint(noisy / layer.adc_lsb)
+        adc = np.rint(self.engine.adc_codes(index, noisy))
         noise: F64 = (noisy.astype(np.float64) - still).sum(axis=0)
         return noise, ((adc <= -half) | (adc >= half - 1)).astype(np.float64)
 

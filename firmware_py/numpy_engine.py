@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_py.aging import NEW, Age
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.cells import Effects, program
 from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
@@ -36,9 +37,11 @@ class NumpyEngine:
 
     name = "numpy"
 
-    def __init__(self, bundle: Bundle, seed: int, effects: Effects, correction: Correction) -> None:
+    def __init__(
+        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, age: Age = NEW
+    ) -> None:
         self.bundle, self.seed, self.effects, self.correction = bundle, seed, effects, correction
-        self.cells = [program(layer, i, bundle, seed, effects) for i, layer in enumerate(bundle.layers)]
+        self.cells = [program(layer, i, bundle, seed, effects, age) for i, layer in enumerate(bundle.layers)]
         columns = max(layer.node.positions * max(cells.d.shape[0], cells.vscale.size)
                       for layer, cells in zip(bundle.layers, self.cells, strict=True))  # fmt: skip
         self._images = max(1, min(CHUNK, TOGETHER // columns))
@@ -85,8 +88,13 @@ class NumpyEngine:
         """DAC, tiles with read noise, ADC and the sum over tiles, for one analog layer."""
         layer = self.bundle.layers[index]
         codes, half = dac(layer, self.bundle.macro.dac_bits, a), 1 << (self.bundle.macro.adc_bits - 1)
-        adc = np.clip(np.rint(self.tiles(index, codes, read) / layer.adc_lsb), -half, half - 1)
+        adc = np.clip(np.rint(self.adc_codes(index, self.tiles(index, codes, read))), -half, half - 1)
         return LayerTrace(codes, adc.astype(np.int32).sum(axis=0, dtype=np.int32))
+
+    def adc_codes(self, index: int, seen: F32) -> F32:
+        """What `tiles` gives in codes of the ADCs, with their errors, before they round and clip."""
+        codes, errors = seen / self.bundle.layers[index].adc_lsb, self.cells[index].adc
+        return codes if errors is None else errors.seen(codes)
 
     def tiles(self, index: int, codes: F64, read: int) -> F32:
         """What the ADC of each tile sees of DAC codes [n, P, G K]: [tiles, n, P, N] in DAC codes times G steps."""

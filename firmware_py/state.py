@@ -83,14 +83,14 @@ def save_state(folder: str | os.PathLike[str], header: StateHeader, arrays: Mapp
             raise RramError(f"state: {name} holds a value that is not finite; not saved, the state saved last stays")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(root) as folder_fd:
+        with locked(root) as folder_fd:
             slots, _ = _read_slots(root)
             for slot in slots:
                 _check_owner(slot, header.digest, header.seed)
             generation = max((slot.generation for slot in slots), default=0) + 1
             newest = max(slots, key=lambda slot: slot.generation, default=None)
             path = root / (SLOTS[1] if newest is not None and newest.path.name == SLOTS[0] else SLOTS[0])
-            _replace(path, _encode(header, generation, arrays), folder_fd)
+            replace_file(path, _encode(header, generation, arrays), folder_fd)
     except OSError as error:
         raise RramError(f"state: cannot save in {root}: {error.strerror}; the state saved last stays") from error
     return generation
@@ -187,7 +187,7 @@ def _decode_arrays(body: memoryview, count: int) -> Arrays:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[int]:
+def locked(root: Path) -> Iterator[int]:
     """The folder's descriptor, locked against a second process that saves at the same time."""
     import fcntl
 
@@ -199,7 +199,7 @@ def _locked(root: Path) -> Iterator[int]:
         os.close(folder_fd)
 
 
-def _replace(path: Path, data: bytes, folder_fd: int) -> None:
+def replace_file(path: Path, data: bytes, folder_fd: int) -> None:
     """Put `data` at `path` so that a power cut leaves either the old file or the new one."""
     temporary = path.with_name(path.name + ".tmp")
     try:

@@ -21,6 +21,7 @@ from firmware_py.correction import initial_correction
 from firmware_py.numpy_engine import NumpyEngine, ideal_activations
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
+from host_tools.mapping.aging import aging_tensors
 from host_tools.mapping.bare import Tensors, profile_tables
 from host_tools.mapping.carried import carried_steps
 from host_tools.mapping.codes import correction_document
@@ -58,7 +59,7 @@ def export_bundle(
     carried_steps(model)
     check_fit(model, data)
     check_fit(ideal, data)
-    tables = profile_tables(profile)
+    tables, aging = profile_tables(profile), aging_tensors(profile) if options.aging else {}
     network = map_model(model, np.array(profile.levels.conductance_uS), options.clip_sd)
     _check_macro(model, profile, data, options)
     _, held_out, labels = data.validation()
@@ -72,7 +73,7 @@ def export_bundle(
     tell("convert the ideal network")
     flatbuffer = to_tflite(ideal, scaled(images))
     tell("write")
-    tensors = draft.tensors() | {
+    tensors = draft.tensors() | aging | {
         "calibration.x": images[: options.vectors],
         "golden.x": images[-GOLDEN_IMAGES:],
         "golden.logits": np.zeros((GOLDEN_IMAGES, len(data.classes)), np.float32),

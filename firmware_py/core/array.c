@@ -78,6 +78,7 @@ static void find_live(const layer *l, uint32_t *columns) {
             from = row[0] < from ? row[0] : from;
             to = row[1] > to ? row[1] : to;
         }
+        if (l->adc) from = 0, to = l->pad_w; /* an ADC's offset answers zeros, too */
         const uint32_t first = from < l->span_w ? 0 : (from - l->span_w + d->sw) / d->sw, end = (to + d->sw - 1) / d->sw;
         l->live[2 * oy] = first;
         l->live[2 * oy + 1] = to == 0 ? first : end < d->out_w ? end : d->out_w;
@@ -113,10 +114,13 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
                           const sums_scratch *m) {
     const float half = (float)(1u << (l->d.adc_bits - 1));
     const size_t n = l->n, size = l->wide ? sizeof(int32_t) : sizeof(int16_t);
+    const float *adc = l->adc ? l->adc + adc_of(net->adc_share, t) * 2 * (n + LANES_MAX) : NULL;
     conversion c = {.n = n,
                     .acc = m->acc,
                     .acc2 = net->read_noise ? m->acc2 : NULL,
                     .vscale = l->vscale + t * (n + LANES_MAX),
+                    .adc_gain = adc,
+                    .adc_offset = adc ? adc + n + LANES_MAX : NULL,
                     .adc_lsb = l->d.adc_lsb,
                     .lo = -half,
                     .hi = half - 1.0f,

@@ -134,13 +134,15 @@ FN vi body_load_s(const void *s, size_t e, int wide) {
     return wide ? vi_load((const int32_t *)s + e) : vi_load_i16((const int16_t *)s + e);
 }
 
-FN vi body_adc(const conversion *c, size_t e, size_t j, int noise) {
+FN vi body_adc(const conversion *c, size_t e, size_t j, int noise, int errors) {
     vf u = vf_from(vi_load(c->acc + e));
     if (noise) {
         const vf variance = vf_mul(vf_from(vi_load(c->acc2 + e)), vf_load(c->vscale + j));
         u = vf_add(u, vf_mul(vf_sqrt(variance), vf_load(c->z + e)));
     }
-    return vf_round(vf_min(vf_max(vf_div(u, vf_set1(c->adc_lsb)), vf_set1(c->lo)), vf_set1(c->hi)));
+    u = vf_div(u, vf_set1(c->adc_lsb));
+    if (errors) u = vf_add(vf_mul(u, vf_load(c->adc_gain + j)), vf_load(c->adc_offset + j));
+    return vf_round(vf_min(vf_max(u, vf_set1(c->lo)), vf_set1(c->hi)));
 }
 
 FN void body_store_s(void *s, size_t e, int wide, vi v) {
@@ -150,28 +152,30 @@ FN void body_store_s(void *s, size_t e, int wide, vi v) {
         vi_store_i16((int16_t *)s + e, v);
 }
 
-FN void body_convert_as(const conversion *c, int noise, int wide) {
+FN void body_convert_as(const conversion *c, int noise, int wide, int errors) {
     const size_t n = c->n, advance = LANES % n, size = wide ? sizeof(int32_t) : sizeof(int16_t);
     size_t e = 0, j = 0;
     for (; e + LANES <= c->count; e += LANES) {
-        const vi adc = body_adc(c, e, j, noise);
+        const vi adc = body_adc(c, e, j, noise, errors);
         body_store_s(c->s, e, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         j += advance;
         if (j >= n) j -= n;
     }
     if (e < c->count) { /* what follows may be done already */
         int32_t last[LANES];
-        const vi adc = body_adc(c, e, j, noise);
+        const vi adc = body_adc(c, e, j, noise, errors);
         body_store_s(last, 0, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         memcpy((char *)c->s + e * size, last, (c->count - e) * size);
     }
 }
 
 FN void body_convert(const conversion *c) {
-    if (c->wide)
-        body_convert_as(c, c->acc2 != NULL, 1);
+    if (c->adc_gain)
+        body_convert_as(c, c->acc2 != NULL, c->wide, 1);
+    else if (c->wide)
+        body_convert_as(c, c->acc2 != NULL, 1, 0);
     else if (c->acc2)
-        body_convert_as(c, 1, 0);
+        body_convert_as(c, 1, 0, 0);
     else
-        body_convert_as(c, 0, 0);
+        body_convert_as(c, 0, 0, 0);
 }

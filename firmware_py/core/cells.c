@@ -24,6 +24,7 @@ static int32_t quantile(const int32_t *table, uint32_t word) {
 
 typedef struct cells_memory {
     uint32_t *program, *fault; /* words of one row of cells */
+    float *z;                  /* their numbers of drift */
     int32_t *g[2];             /* [N] conductances of the plus and the minus cells of one row, G steps */
     double *largest;           /* [N] largest variance of a read in the tile, G steps^2 */
 } cells_memory;
@@ -32,6 +33,7 @@ static size_t cells_memory_at(const layer *l, void *memory, cells_memory *m) {
     bump b = {memory, 0};
     m->program = take(&b, l->n + SLACK, sizeof *m->program);
     m->fault = take(&b, l->n + SLACK, sizeof *m->fault);
+    m->z = take(&b, l->n + SLACK, sizeof *m->z);
     for (int plane = 0; plane < 2; plane++) m->g[plane] = take(&b, l->n, sizeof *m->g[plane]);
     m->largest = take(&b, l->n, sizeof *m->largest);
     return b.used;
@@ -42,6 +44,14 @@ size_t cells_scratch(const layer *l) {
     return cells_memory_at(l, NULL, &m);
 }
 
+/* What time and reads have made of a cell, in G steps. */
+static int32_t aged(const rram_desc *desc, uint8_t level, int32_t g, double decades, double z, double disturbed) {
+    double now = (double)g;
+    if (decades != 0) now = now + desc->drift_mean[level] * decades + desc->drift_sd[level] * decades * z;
+    now = floor(now * (1 + disturbed) + 0.5);
+    return (int32_t)(now < 0 ? 0 : now > 32767 ? 32767 : now);
+}
+
 /* Conductances of row k in one plane (0 plus, 1 minus) into m->g. */
 static void draw_row(const rram_net *net, const layer *l, const rram_desc *desc, uint32_t plane, uint32_t k,
                      cells_memory *m) {
@@ -49,13 +59,19 @@ static void draw_row(const rram_net *net, const layer *l, const rram_desc *desc,
     const uint8_t *level = l->d.levels + first;
     const size_t blocks = (skip + l->n + 3) / 4;
     const int spread = (desc->effects & RRAM_PROGRAMMING) != 0, faulty = spread && desc->faults[1] > 0;
+    const double decades = (desc->effects & RRAM_DRIFT) && desc->drift_mean ? desc->decades : 0,
+                 disturbed = (desc->effects & RRAM_DISTURB) && desc->disturbed ? desc->disturbed[l->index] : 0;
     const stream program = make_stream(net->key, RRAM_PROGRAM, l->index, 0),
-                 fault = make_stream(net->key, RRAM_FAULT, l->index, 0);
+                 fault = make_stream(net->key, RRAM_FAULT, l->index, 0),
+                 path = make_stream(net->key, RRAM_DRIFT_PATH, l->index, 0);
     if (spread) net->kern->words(&program, first >> 2, blocks, m->program);
     if (faulty) net->kern->words(&fault, first >> 2, blocks, m->fault);
+    if (decades != 0) net->kern->normals(&path, net->normal, first >> 2, blocks, m->z);
     for (uint32_t j = 0; j < l->n; j++) {
         int32_t g = desc->target[level[j]];
         if (spread) g = quantile(desc->quantiles + (size_t)level[j] * 2 * RRAM_NODES, m->program[skip + j]);
+        if (decades != 0 || disturbed != 0)
+            g = aged(desc, level[j], g, decades, decades != 0 ? (double)m->z[skip + j] : 0, disturbed);
         if (faulty && m->fault[skip + j] < desc->faults[1]) g = (int32_t)desc->faults[3];
         if (faulty && m->fault[skip + j] < desc->faults[0]) g = (int32_t)desc->faults[2];
         m->g[plane][j] = g;

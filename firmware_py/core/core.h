@@ -38,6 +38,7 @@ typedef struct layer {
     int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
     uint8_t *v;      /* [Q][N][2] */
     float *vscale;   /* [T][N + LANES_MAX], columns repeated for loads across the end */
+    float *adc;      /* [A][2][N + LANES_MAX] gains and offsets of the ADCs, like vscale; NULL: exact */
     int16_t *code;   /* [pad_h][pad_w][in_c] */
     void *s;         /* [P][N] sums of ADC codes */
 } layer;
@@ -74,6 +75,7 @@ struct rram_net {
     uint32_t step_count, layer_count;
     uint32_t key[2];
     int read_noise;
+    uint32_t adc_share;  /* conversions of a column that one ADC makes; 0 is 1 */
     const float *normal; /* [RRAM_NODES] */
     float *input;        /* room for the network's input */
     int keep_input;      /* it must lie there: digital kernels run past the end, not over the caller's memory */
@@ -115,6 +117,11 @@ static inline size_t plane_of(const layer *l, size_t j) {
     return l->shift ? (size_t)l->shift[j] * l->pad_h * l->pad_w : 0;
 }
 
+static inline int exact_adcs(const rram_desc *desc) { return desc->adc_gain_sigma == 0 && desc->adc_offset_sigma == 0; }
+/* Number of the ADC that makes conversion t, and of a layer's ADCs, for each column. */
+static inline uint32_t adc_of(uint32_t share, uint32_t t) { return share ? t / share : t; }
+static inline uint32_t adc_count(const layer *l, uint32_t share) { return adc_of(share, l->tiles - 1) + 1; }
+
 static inline int32_t load_s(const layer *l, size_t e) {
     return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
 }
@@ -124,9 +131,13 @@ stream make_stream(const uint32_t key[2], uint32_t purpose, uint32_t layer_index
 size_t cells_scratch(const layer *l);
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc);
 
+/* converters.c */
+size_t adc_scratch(const layer *l, const rram_desc *desc);
+void draw_adcs(rram_net *net, layer *l, const rram_desc *desc);
+
 /* plan.c */
 int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded);
-void place_layer(layer *l, bump *b);
+void place_layer(layer *l, const rram_desc *desc, bump *b);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
 

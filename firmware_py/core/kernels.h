@@ -25,6 +25,7 @@ typedef struct conversion {
     const int32_t *acc2; /* NULL: no read noise */
     const float *z;
     const float *vscale; /* [n + LANES_MAX], repeated */
+    const float *adc_gain, *adc_offset; /* of the columns' ADCs, repeated like vscale; NULL: exact */
     float adc_lsb, lo, hi;
     int wide, first; /* sums are int32, not int16; 1: store, 0: add to what is there */
     void *s;

@@ -38,14 +38,14 @@ const kernels *kernels_of(int variant) {
 }
 
 /* What node i needs for a while, beside the outputs: the most of any of its phases. */
-static size_t scratch_size(const rram_node *d, const layer *l, size_t room, int shared) {
+static size_t scratch_size(const rram_desc *desc, const rram_node *d, const layer *l, size_t room, int shared) {
     size_t most = 0;
     if ((d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && shared)
         most = ((size_t)d->in_h * d->in_w * d->in_c + LANES_MAX) * sizeof(float);
     if (d->op != RRAM_ANALOG) return most <= room ? 0 : most;
-    const size_t needs[4] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
-                             d->integer ? 0 : learn_scratch(l, room)};
-    for (int k = 0; k < 4; k++) most = needs[k] > most ? needs[k] : most;
+    const size_t needs[5] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
+                             d->integer ? 0 : learn_scratch(l, room), adc_scratch(l, desc)};
+    for (int k = 0; k < 5; k++) most = needs[k] > most ? needs[k] : most;
     return most;
 }
 
@@ -83,7 +83,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
         if (d->op == RRAM_ANALOG) {
             if (!plan_layer(&l, d, index, gives_integers(desc->nodes, source_of(d, i, 0)))) return 0;
             l.inner = inner;
-            place_layer(&l, &b);
+            place_layer(&l, desc, &b);
             if (base) net->layers[index] = l, s.analog = net->layers + index, s.d = &s.analog->d;
             index++;
         } else {
@@ -93,7 +93,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
         s.positive = take(&b, d->op == RRAM_RELU && inner ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
         s.kept = take(&b, is_activation(d->op) && d->op != RRAM_RELU && inner ? s.out_size : 0, sizeof *s.kept);
         s.place = take(&b, d->op == RRAM_MAXPOOL && inner ? s.out_size : 0, sizeof *s.place);
-        const size_t need = scratch_size(d, &l, s.room, plan.until[source_of(d, i, 0) + 1] > i);
+        const size_t need = scratch_size(desc, d, &l, s.room, plan.until[source_of(d, i, 0) + 1] > i);
         scratch = need > scratch ? need : scratch;
         if (base) s.y = region + plan.start[i + 1], s.spare = region + start, net->steps[i] = s;
     }
@@ -119,10 +119,12 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     net->key[0] = (uint32_t)desc->seed;
     net->key[1] = (uint32_t)(desc->seed >> 32);
     net->read_noise = (desc->effects & RRAM_READ_NOISE) != 0;
+    net->adc_share = desc->adc_share;
     net->normal = desc->normal;
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
+        draw_adcs(net, net->layers + i, desc);
     }
     return net;
 }

@@ -53,7 +53,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
 }
 
 /* What a layer keeps in the arena. */
-void place_layer(layer *l, bump *b) {
+void place_layer(layer *l, const rram_desc *desc, bump *b) {
     const size_t n = l->n, outputs = (size_t)l->p * n;
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
@@ -64,6 +64,8 @@ void place_layer(layer *l, bump *b) {
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
+    l->adc = take(b, exact_adcs(desc) ? 0 : adc_count(l, desc->adc_share) * 2 * (n + LANES_MAX), sizeof *l->adc);
+    if (exact_adcs(desc)) l->adc = NULL;
     l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
     l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }

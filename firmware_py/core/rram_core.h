@@ -23,8 +23,9 @@
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
                RRAM_THRESHOLDS = 6, RRAM_RENAME = 7, RRAM_RELU6 = 8, RRAM_LEAKY_RELU = 9, RRAM_HARD_SWISH = 10,
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
-enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
-enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
+enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ADC = 5, RRAM_DRIFT_PATH = 6 };
+enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2, RRAM_CONVERTER_ERRORS = 4, RRAM_DRIFT = 8,
+                   RRAM_DISTURB = 16 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
@@ -74,6 +75,11 @@ typedef struct rram_desc {
     uint32_t faults[4];            /* thr_low, thr_high, g_low, g_high */
     uint32_t effects;              /* enum rram_effect, or-ed */
     uint64_t seed;
+    const double *drift_mean, *drift_sd; /* [levels] G steps a decade of time; NULL: cells stay */
+    double decades;                /* that the chip has drifted: log10(1 + age / from), 0: new */
+    const double *disturbed;       /* [analog layers] relative change of cells by their reads so far; NULL: none */
+    float adc_gain_sigma, adc_offset_sigma; /* standard deviations of the ADCs' gains, and offsets in codes; 0: exact */
+    uint32_t adc_share;            /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
 } rram_desc;
 
 typedef struct rram_adapt {
@@ -112,6 +118,10 @@ void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, co
 
 /* Cells of one analog layer: d [K][N] G steps, v [K][N], vscale [T][N]. 0: no such layer. */
 int rram_cells(const rram_net *net, uint32_t layer, int16_t *d, uint8_t *v, float *vscale);
+
+/* The ADCs of one analog layer: gain [A][N] and offset [A][N] in codes, A = ceil(T / adc_share). 0: they are exact, or no
+ * such layer. */
+int rram_adc(const rram_net *net, uint32_t layer, float *gain, float *offset);
 
 /* For tests and other engines: one Philox4x32-10 block; the words of elements first .. first + count - 1 of a stream,
  * drawn by the kernels of a variant; and their standard normal numbers by a table [514]. 0: this processor does not

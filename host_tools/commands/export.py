@@ -45,11 +45,13 @@ from host_tools.importers.options import pixels_option
               help="Calibration images to send along [64].")
 @click.option("--clip", default=2.5, metavar="SD", type=click.FloatRange(0, min_open=True),
               help="Plain networks: the highest level, in sd of weights [2.5].")
+@click.option("--aging", is_flag=True, help="Cells age on the board: drift, read disturb.")
 @pixels_option
 @console.common_options
 def command(network: Path, profile: str, data: str, data_dir: str | None, output: Path, ideal: Path | None,
             macro: Path | None, sram: float, area: float | None, value_bits: str, mask: str, kind: str, vectors: int,
-            clip: float, pixels: tuple[float, float] | None, seed: int, json_file: str | None) -> None:  # fmt: skip
+            clip: float, aging: bool, pixels: tuple[float, float] | None, seed: int,
+            json_file: str | None) -> None:  # fmt: skip
     """Map a network on differential pairs and write the bundle that a board runs.
 
     NETWORK is a .keras file of rram or of your own, a .tflite or an .onnx file. What the board does not carry is
@@ -70,6 +72,7 @@ def command(network: Path, profile: str, data: str, data_dir: str | None, output
         MacroConfig.load(macro) if macro else MacroConfig(),
         MaskChoice(mask, sram, seed=seed, area_percent=area, value_bits=int(value_bits)), vectors, clip, seed,
         kind,  # type: ignore[arg-type]  # one of click's choice
+        aging,
     )  # fmt: skip
     if not output.name.endswith(".safetensors"):
         raise HostError(f"-o: {output} does not end in .safetensors")

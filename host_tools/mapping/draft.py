@@ -30,8 +30,8 @@ RANGE_CHIPS = 4
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a user may choose: the macro, the mask, how many calibration vectors travel, clip of a plain network, and
-    the kind of correction that takes the mask's SRAM."""
+    """What a user may choose: the macro, the mask, how many calibration vectors travel, clip of a plain network, the
+    kind of correction that takes the mask's SRAM, and whether cells age on the board."""
 
     macro: MacroConfig = field(default_factory=MacroConfig)
     mask: MaskChoice = field(default_factory=MaskChoice)
@@ -39,6 +39,7 @@ class ExportOptions:
     clip_sd: float = PLAIN_CLIP_SD
     seed: int = 0
     kind: Kind = "sparse"
+    aging: bool = False
 
 
 class Draft:

@@ -46,7 +46,8 @@ def test_the_text_of_a_macro_without_new_keys_stays() -> None:
 SLICED = {"pairing": "bit-sliced", "cells_per_weight": 4, "bits_per_cell": 2}
 
 
-@pytest.mark.parametrize("data", [{}, {"rows_active": 64}, {"rows": 256}, {"dac_bits": 2, "adc_bits": 4}])
+@pytest.mark.parametrize("data", [{}, {"rows_active": 64}, {"rows": 256}, {"dac_bits": 2, "adc_bits": 4},
+                                  {"adc_gain_sigma": 0.02, "adc_offset_sigma_lsb": 0.5}])
 def test_a_board_emulates(data: dict[str, Any]) -> None:
     assert MacroConfig.from_dict(data).not_on_a_board() is None
 
@@ -57,6 +58,7 @@ def test_a_board_emulates(data: dict[str, Any]) -> None:
     ({"rows": 512}, "rows: 512 is not <= 256, the most that a board emulates"),
     ({"adc_range": 0.5}, "adc_range: 0.5 is not emulated on a board, leave it out"),
     ({"dac_gain_sigma": 0.01}, "dac_gain_sigma: 0.01 is not emulated on a board, leave it out"),
+    ({"adc_gain_sigma": 1.5}, "adc_gain_sigma: 1.5 is not <= 1, the most that a board emulates"),
     ({"wire_resistance_ohm": 2.0}, "wire_resistance_ohm: 2 is not emulated on a board, leave it out"),
 ])
 def test_a_board_does_not_emulate(data: dict[str, Any], line: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from firmware_py import Effects, c_engine
+from firmware_py.aging import NEW, Age
 from firmware_py.bundle import Bundle
 from firmware_py.correction import AdaptConfig, Correction, initial_correction
 from firmware_py.numpy_engine import NumpyEngine
@@ -41,10 +42,12 @@ def images(spec: Synthetic, count: int, seed: int) -> np.ndarray:
     return x
 
 
-def pair(bundle: Bundle, seed: int, effects: Effects, variant: str | None = None) -> tuple[Any, Any]:
+def pair(
+    bundle: Bundle, seed: int, effects: Effects, variant: str | None = None, age: Age = NEW
+) -> tuple[Any, Any]:
     """The oracle and the core on the same chip, each with a correction of its own."""
-    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle))
-    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle), variant)
+    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle), age)
+    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle), variant, age)
 
 
 def assert_same_cells(oracle: Any, engine: Any) -> None:
@@ -52,6 +55,10 @@ def assert_same_cells(oracle: Any, engine: Any) -> None:
         np.testing.assert_array_equal(ours.d, theirs.d)
         np.testing.assert_array_equal(ours.v, theirs.v)
         np.testing.assert_array_equal(ours.vscale, theirs.vscale)
+        assert (ours.adc is None) == (theirs.adc is None)
+        if ours.adc is not None:
+            np.testing.assert_array_equal(ours.adc.gain, theirs.adc.gain)
+            np.testing.assert_array_equal(ours.adc.offset, theirs.adc.offset)
 
 
 def assert_same_state(ours: Correction, theirs: Correction) -> None:
@@ -61,10 +68,10 @@ def assert_same_state(ours: Correction, theirs: Correction) -> None:
 
 
 def assert_same(
-    bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None
+    bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None, age: Age = NEW
 ) -> None:
     """Cells, logits, raw sums of the first layer and three steps of learning, bit for bit."""
-    oracle, engine = pair(bundle, 2**63 + 11, effects, variant)
+    oracle, engine = pair(bundle, 2**63 + 11, effects, variant, age)
     assert_same_cells(oracle, engine)
     read = 2**32 - 1  # the counter's upper word changes after the first image
     np.testing.assert_array_equal(engine.logits(x, read), oracle.logits(x, read))
@@ -101,6 +108,8 @@ class Sketch:
 
 ACTIVATIONS = ["relu", "relu6", "leaky_relu", "hard_swish", "softmax"]
 MOST_CHANNELS = 60
+ADC_ERRORS = [{}, {}, {"adc_gain_sigma": 0.05}, {"adc_offset_sigma_lsb": 3},
+              {"adc_gain_sigma": 1, "adc_offset_sigma_lsb": 40}]  # fmt: skip
 
 
 def _activation(draw: st.DrawFn, sketch: Sketch, source: int) -> None:
@@ -179,6 +188,9 @@ def networks(draw: st.DrawFn) -> Synthetic:
     return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
                      rows=draw(st.integers(1, 40)), mask_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
                      dac_bits=draw(st.integers(2, 8)), adc_bits=draw(st.integers(2, 16)),
+                     adc_errors=draw(st.sampled_from(ADC_ERRORS)), conversions=draw(st.integers(1, 3)),
+                     drift=draw(st.sampled_from([(), (-40.0, 90.0), (3.0, 0.0)])),
+                     disturb=draw(st.sampled_from([0.0, -1e-5, 1e-3])),
                      faults=draw(st.sampled_from([(0, 0, 0, 0), (2**29, 2**30, 100, 3000)])))  # fmt: skip
 
 
@@ -212,4 +224,5 @@ def integer_networks(draw: st.DrawFn) -> Synthetic:
         n = draw(st.integers(1, 40))
         sketch.add([len(sketch.nodes) - 1], [n], op="dense", name=f"fc{i}", integer=True, out=[n])
     return Synthetic(nodes=sketch.nodes, input_shape=tuple(sketch.shapes[0]), seed=draw(st.integers(0, 99)),
-                     rows=draw(st.integers(1, 40)), dac_bits=bits, adc_bits=draw(st.integers(2, 16)))  # fmt: skip
+                     rows=draw(st.integers(1, 40)), dac_bits=bits, adc_bits=draw(st.integers(2, 16)),
+                     adc_errors=draw(st.sampled_from(ADC_ERRORS)))  # fmt: skip

@@ -94,11 +94,15 @@ class Synthetic:
     levels: int = 10
     sigma: float = 0.5
     read_b: float = 0.02
-    rows: int = 16
+    rows: int = 16  # of a conversion
+    conversions: int = 1  # that share a tile's ADCs
     mask_share: float = 0.1
     dac_bits: int = 8
     adc_bits: int = 8
     faults: tuple = (0, 0, 0, 0)
+    adc_errors: dict = field(default_factory=dict)  # adc_gain_sigma, adc_offset_sigma_lsb
+    drift: tuple = ()  # mean and deviation of a decade of time from 1 s, G steps
+    disturb: float = 0.0  # relative change by a read
 
 
 def octave_nodes() -> np.ndarray:
@@ -115,7 +119,11 @@ def tables(spec: Synthetic) -> dict[str, np.ndarray]:
     lower = np.exp(s * z - s * s / 2)
     upper = np.exp(-s * z - s * s / 2)
     quantiles = np.rint(target[:, None, None] * np.stack([lower, upper])[None] * 256).astype(np.int32)
-    return {
+    aging = {"profile.disturb": np.array([spec.disturb])} if spec.disturb else {}
+    if spec.drift:
+        aging |= {"profile.drift": np.repeat(np.array(spec.drift, float)[:, None], spec.levels, axis=1),
+                  "profile.drift_s": np.array([1.0, 1e4])}  # fmt: skip
+    return aging | {
         "profile.quantiles": np.minimum(quantiles, 32767 * 256).reshape(spec.levels, 2, NODES),
         "profile.target": target,
         "profile.var": (spec.sigma * target.astype(float)) ** 2,
@@ -209,8 +217,9 @@ def contents(spec: Synthetic) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         "version": VERSION,
         "graph": json.dumps({"nodes": nodes}),
         "profile": json.dumps({"name": "synthetic"}),
-        "macro": json.dumps({"pairing": "differential", "rows": spec.rows, "cols": 128, "dac_bits": spec.dac_bits,
-                             "adc_bits": spec.adc_bits, "rows_active": spec.rows}),
+        "macro": json.dumps({"pairing": "differential", "rows": spec.rows * spec.conversions, "cols": 128,
+                             "dac_bits": spec.dac_bits, "adc_bits": spec.adc_bits, "rows_active": spec.rows}
+                            | spec.adc_errors),
         "classes": json.dumps([str(i) for i in range(classes)]),
         "input": json.dumps({"shape": list(spec.input_shape)}),
         "golden": json.dumps({"seed": 7, "cells_sha256": ""}),

@@ -67,7 +67,9 @@ static rram_node analog(uint32_t h, uint32_t w, uint32_t c, uint32_t kernel, uin
     return d;
 }
 
-static uint32_t run(int variant) {
+/* Digest of a chip, or of an older one whose ADCs are not exact. */
+static uint32_t run(int variant, int later) {
+    static const double disturbed[] = {-0.01, 0.002, 0, -0.25};
     static int32_t quantiles[LEVELS][2][RRAM_NODES], target[LEVELS];
     static double read_a[LEVELS], read_b[LEVELS];
     static float normal[RRAM_NODES];
@@ -99,17 +101,22 @@ static uint32_t run(int variant) {
         analog(1, 1, 272, 1, 1, 0, 1, 1, 70),
         {.op = RRAM_RELU, .in_h = 1, .in_w = 1, .in_c = 70, .out_h = 1, .out_w = 1, .out_c = 70},
         analog(1, 1, 70, 1, 1, 0, 1, 1, 10)};
-    const rram_desc desc = {nodes,
-                            COUNT(nodes),
-                            LEVELS,
-                            &quantiles[0][0][0],
-                            target,
-                            read_a,
-                            read_b,
-                            normal,
-                            {1u << 28, 1u << 29, 300, 3000},
-                            RRAM_PROGRAMMING | RRAM_READ_NOISE,
-                            0x123456789ABCDEFu};
+    rram_desc desc = {.nodes = nodes,
+                      .node_count = COUNT(nodes),
+                      .level_count = LEVELS,
+                      .quantiles = &quantiles[0][0][0],
+                      .target = target,
+                      .read_a = read_a,
+                      .read_b = read_b,
+                      .normal = normal,
+                      .faults = {1u << 28, 1u << 29, 300, 3000},
+                      .effects = RRAM_PROGRAMMING | RRAM_READ_NOISE,
+                      .seed = 0x123456789ABCDEFu};
+    if (later) {
+        desc.effects |= RRAM_CONVERTER_ERRORS | RRAM_DRIFT | RRAM_DISTURB;
+        desc.drift_mean = read_a, desc.drift_sd = read_a, desc.decades = 5.25, desc.disturbed = disturbed;
+        desc.adc_gain_sigma = 0.02f, desc.adc_offset_sigma = 0.7f, desc.adc_share = 2;
+    }
     const size_t size = rram_arena_size(&desc);
     void *arena = malloc(size);
     rram_net *net = rram_init(&desc, arena, size, variant);
@@ -131,13 +138,13 @@ static uint32_t run(int variant) {
 }
 
 int main(void) {
-    const uint32_t scalar = run(0);
-    printf("%08x", scalar);
+    const uint32_t scalar = run(0, 0), later = run(0, 1);
+    printf("%08x %08x", scalar, later);
     for (int variant = 0; variant < rram_variant_count(); variant++) {
         if (!rram_variant_usable(variant)) continue;
         printf(" %s", rram_variant_name(variant));
-        if (run(variant) != scalar) return 1;
+        if (run(variant, 0) != scalar || run(variant, 1) != later) return 1;
     }
     printf("\n");
-    return scalar == 0;
+    return scalar == 0 || later == 0 || later == scalar;
 }

@@ -45,6 +45,13 @@ class Draft:
     def replace(self, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
         self.tensors[name] = np.ascontiguousarray(change(self.tensors[name]))
 
+    def age(self, name: str, values: np.ndarray) -> None:
+        self.tensors[f"profile.{name}"] = values
+
+    def drift(self, values: np.ndarray, from_s: float = 1.0, to_s: float = 2.0) -> None:
+        self.age("drift", values)
+        self.age("drift_s", np.array([from_s, to_s]))
+
 
 def refusal(tmp_path: Path, spoil: Callable[[Draft], Any]) -> str:
     """The message of opening the spoilt bundle, without the file's name that it must begin with."""
@@ -93,10 +100,25 @@ METADATA: dict[str, tuple[Spoil, str]] = {
     "macro.dac_bits": (lambda b: b.json("macro", dac_bits=9), "macro.dac_bits: 9 is not a whole number from 1 to 8"),
     "macro.adc_bits": (lambda b: b.json("macro", adc_bits=17), "macro.adc_bits: 17 is not a whole number from 1 to 16"),
     "macro.adc_bits: 8.0": (lambda b: b.json("macro", adc_bits=8.0), "macro.adc_bits: 8.0 is not a whole number"),
+    "macro.adc_gain": (lambda b: b.json("macro", adc_gain_sigma=1.5), "macro.adc_gain_sigma: 1.5 is not a number"),
+    "macro.adc_gain: NaN": (lambda b: b.json("macro", adc_gain_sigma=np.nan), "macro.adc_gain_sigma: nan is not a num"),
+    "macro.adc_gain: true": (lambda b: b.json("macro", adc_gain_sigma=True), "macro.adc_gain_sigma: True is not a num"),
+    "macro.adc_offset": (lambda b: b.json("macro", adc_offset_sigma_lsb=-1), "macro.adc_offset_sigma_lsb: -1 is not a"),
+    "macro.adc_offset: 0s": (lambda b: b.json("macro", adc_offset_sigma_lsb=10**400), "macro.adc_offset_sigma_lsb: 1"),
     "macro.adc_bits: huge": (lambda b: b.json("macro", adc_bits="9" * 10**6), "macro.adc_bits: '99999"),
 }
 
 TENSORS: dict[str, tuple[Spoil, str]] = {
+    "drift alone": (lambda b: b.age("drift", np.zeros((2, 10))), "profile.drift_s: missing, expected F64[2]"),
+    "its times alone": (lambda b: b.age("drift_s", np.ones(2)), "profile.drift: missing, expected F64[2, 10]"),
+    "drift: shape": (lambda b: b.drift(np.zeros((2, 9))), "profile.drift: F64[2, 9] given, expected F64[2, 10]"),
+    "drift: NaN": (lambda b: b.drift(np.full((2, 10), np.nan)), "profile.drift: NaN or infinity given"),
+    "drift: sd": (lambda b: b.drift(np.full((2, 10), -1.0)), "profile.drift: beyond 32767 G steps a decade, or a dev"),
+    "drift: mean": (lambda b: b.drift(np.full((2, 10), 1e9)), "profile.drift: beyond 32767 G steps a decade, or a"),
+    "drift: falling": (lambda b: b.drift(np.zeros((2, 10)), 5.0, 4.0), "profile.drift_s: [5, 4] given, expected two"),
+    "drift: zero": (lambda b: b.drift(np.zeros((2, 10)), 0.0, 4.0), "profile.drift_s: [0, 4] given, expected two"),
+    "disturb": (lambda b: b.age("disturb", np.array([0.6])), "profile.disturb: 0.6 given, expected -0.5 to 0.5"),
+    "disturb: many": (lambda b: b.age("disturb", np.zeros(2)), "profile.disturb: F64[2] given, expected F64[1]"),
     "missing": (lambda b: b.tensors.pop("conv2.gain"), "conv2.gain: missing, expected F32[7]"),
     "NaN in scales": (lambda b: b.put("conv1.scales", 1, np.nan), "conv1.scales: NaN or infinity given, expected"),
     "infinite gain": (lambda b: b.put("fc.gain", 0, np.inf), "fc.gain: NaN or infinity given, expected finite numbers"),

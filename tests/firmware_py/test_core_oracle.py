@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_py import Chip, Effects
+from firmware_py.aging import Age
 from firmware_py.bundle import Bundle
 from firmware_py.correction import AdaptConfig
 from tests.firmware_py.core_cases import (
@@ -62,7 +63,8 @@ def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimi
 def test_every_instruction_set_gives_the_same_bits(variant: str, spec: Synthetic) -> None:
     x = images(spec, 2, spec.seed)
     with tempfile.TemporaryDirectory() as folder:
-        assert_same(opened(Path(folder), spec), Effects(), x, AdaptConfig(), variant)
+        age = Age(100.0 * bool(spec.drift), 500)
+        assert_same(opened(Path(folder), spec), Effects(), x, AdaptConfig(), variant, age)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -11,7 +11,9 @@ import pytest
 from firmware_py import build_core
 
 HERE = Path(__file__).resolve().parent
-DIGEST = "5e53543e"  # of the scalar loops with gcc on x86-64; clang, aarch64 with NEON and armv7 give the same
+# Of the scalar loops with gcc on x86-64; clang, aarch64 with NEON and armv7 give the same: a new chip, and an old one
+# whose ADCs have errors.
+DIGESTS = ["5e53543e", "d3d3e4a4"]
 FLAGS = ["-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 # compiler, what runs its programs, further flags
@@ -36,4 +38,4 @@ def test_every_machine_computes_the_same(compiler: str, emulator: str | None, fl
     run = [emulator, str(program)] if emulator else [str(program)]
     ran = subprocess.run(run, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, f"the variants differ: {ran.stdout}"
-    assert ran.stdout.split()[0] == DIGEST
+    assert ran.stdout.split()[:2] == DIGESTS

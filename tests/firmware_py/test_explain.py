@@ -63,6 +63,19 @@ def test_the_spread_of_independent_cells_and_their_noise_cost_what_variances_say
     assert found.db["read"] == pytest.approx(10 * np.log10(y.var() / (spread + noise).mean()), abs=0.6)
 
 
+def test_offsets_of_the_adcs_cost_their_variance_in_each_conversion(tmp_path: Path) -> None:
+    """Four tiles, each with an ADC for each column: four offsets are added up."""
+    spec = Synthetic(nodes=WIDE, input_shape=(8, 8, 1), rows=16, mask_share=0.0, adc_bits=16,
+                     adc_errors={"adc_offset_sigma_lsb": 30.0})  # fmt: skip
+    bundle = bundle_of(tmp_path, spec)
+    x = np.random.default_rng(1).uniform(0, 1, (20, 8, 8, 1)).astype(np.float32)
+    chip = Chip(bundle, 5, "numpy", effects=Effects(False, False))
+    found, layer, y = explain(chip, x)[0], bundle.layers[0], ideal_activations(bundle, x)[0]
+    offsets = 4 * (30 * float(layer.unit)) ** 2 * np.mean(layer.gain.astype(float) ** 2)
+    assert found.db["errors"] == pytest.approx(10 * np.log10(y.var() / offsets), abs=0.6)
+    assert found.db["adc"] > found.db["errors"] + 20 and found.db["errors"] == found.db["sram"] == found.db["through"]
+
+
 @pytest.mark.parametrize("nodes", [CONV, RESNET], ids=["conv", "resnet"])
 def test_calibration_gains_and_nothing_of_the_chip_changes(tmp_path: Path, nodes: list[dict]) -> None:
     bundle = bundle_of(tmp_path, Synthetic(nodes=nodes, input_shape=(8, 8, 2), mask_share=0.3))
@@ -88,7 +101,7 @@ def test_the_command_prints_a_row_a_layer(tmp_path: Path, capsys: pytest.Capture
     assert lines[0].startswith("signal to noise in dB, 5 images")
     assert [line.split()[0] for line in lines[1:]] == ["layer", "conv1", "conv2", "fc"]
     told = json.loads((tmp_path / "out").read_text())
-    assert set(told["layers"][0]["db"]) == set(STAGES)
+    assert set(told["layers"][0]["db"]) == set(STAGES) - {"drift", "disturb", "errors"}
 
 
 def test_what_cannot_be_explained_is_one_line(tmp_path: Path) -> None:

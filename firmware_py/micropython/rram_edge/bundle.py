@@ -51,6 +51,12 @@ class Bundle:
             raise self.fail(f"cannot be read: {error}")
         self.graph = self.document("graph")["nodes"]
         self.macro = self.document("macro")
+        for key in ("adc_gain_sigma", "adc_offset_sigma_lsb"):
+            if self.macro.get(key):
+                raise self.fail(f"macro.{key}: {self.macro[key]} given, expected none here (docs/micropython.md)")
+        for name in ("profile.drift", "profile.disturb"):
+            if name in self.header:
+                raise self.fail(f"{name}: given, expected none here: cells do not age (docs/micropython.md)")
         self.shape = tuple(self.document("input")["shape"])
         self.golden = self.document("golden")
         self.classes = self.document("classes")

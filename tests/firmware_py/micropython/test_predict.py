@@ -165,6 +165,20 @@ def test_convolutions_that_only_the_other_engines_know_are_refused(tmp_path: Pat
         rram_edge.Chip(str(path))
 
 
+@pytest.mark.parametrize("key", ["adc_gain_sigma", "adc_offset_sigma_lsb"])
+def test_errors_of_adcs_are_refused(tmp_path: Path, key: str) -> None:
+    path = make_bundle(tmp_path / "b", Synthetic(nodes=DENSE, adc_errors={key: 0.25}))
+    with pytest.raises(rram_edge.RramError, match=rf"macro.{key}: 0.25 given, expected none here"):
+        rram_edge.Chip(str(path))
+
+
+@pytest.mark.parametrize(("more", "name"), [({"drift": (1, 2)}, "drift"), ({"disturb": 1e-6}, "disturb")])
+def test_cells_that_age_are_refused(tmp_path: Path, more: dict[str, Any], name: str) -> None:
+    path = make_bundle(tmp_path / "b", Synthetic(nodes=DENSE, **more))
+    with pytest.raises(rram_edge.RramError, match=rf"profile.{name}: given, expected none here"):
+        rram_edge.Chip(str(path))
+
+
 def test_an_activation_that_only_the_other_engines_know_is_refused(tmp_path: Path) -> None:
     nodes = [{"op": "hard_swish"}, {"op": "flatten"}, {"op": "dense", "name": "fc", "out": [4]}]
     path = make_bundle(tmp_path / "b", Synthetic(nodes=nodes))

@@ -1,0 +1,47 @@
+/* What is wrong with the ADCs: gain and offset of each, one draw for the life of the chip (numerics.md, section 3). */
+#include <string.h>
+
+#include "core.h"
+
+/* The draws of one row of ADCs: gain and offset, column by column. */
+static float *adc_draws(const layer *l, void *memory, size_t *used) {
+    bump b = {memory, 0};
+    float *z = take(&b, 2 * (size_t)l->n + SLACK, sizeof *z);
+    *used = b.used;
+    return z;
+}
+
+size_t adc_scratch(const layer *l, const rram_desc *desc) {
+    size_t used;
+    adc_draws(l, NULL, &used);
+    return exact_adcs(desc) ? 0 : used;
+}
+
+void draw_adcs(rram_net *net, layer *l, const rram_desc *desc) {
+    size_t used;
+    float *z = adc_draws(l, net->scratch, &used);
+    const stream st = make_stream(net->key, RRAM_ADC, l->index, 0);
+    const size_t n = l->n, pitch = n + LANES_MAX;
+    if (!(desc->effects & RRAM_CONVERTER_ERRORS)) l->adc = NULL;
+    for (uint32_t a = 0; l->adc && a < adc_count(l, net->adc_share); a++) {
+        float *gain = l->adc + a * 2 * pitch, *offset = gain + pitch;
+        const uint32_t first = 2 * a * l->n, skip = first & 3;
+        net->kern->normals(&st, net->normal, first >> 2, (skip + 2 * n + 3) / 4, z);
+        for (size_t j = 0; j < pitch; j++) {
+            const float *drawn = z + skip + 2 * (j % n);
+            gain[j] = 1.0f + desc->adc_gain_sigma * drawn[0];
+            offset[j] = desc->adc_offset_sigma * drawn[1];
+        }
+    }
+}
+
+int rram_adc(const rram_net *net, uint32_t index, float *gain, float *offset) {
+    if (index >= net->layer_count || !net->layers[index].adc) return 0;
+    const layer *l = net->layers + index;
+    const size_t n = l->n, pitch = n + LANES_MAX;
+    for (uint32_t a = 0; a < adc_count(l, net->adc_share); a++) {
+        memcpy(gain + a * n, l->adc + a * 2 * pitch, n * sizeof *gain);
+        memcpy(offset + a * n, l->adc + a * 2 * pitch + pitch, n * sizeof *offset);
+    }
+    return 1;
+}
