@@ -10,6 +10,7 @@ TYPES = {"U8": "B", "I8": "b", "U16": "H", "I32": "i", "U32": "I", "F32": "f", "
 BYTES = {"B": 1, "b": 1, "H": 2, "h": 2, "i": 4, "I": 4, "f": 4, "d": 8, "q": 8}
 BLOCK = 1024  # bytes of the file in memory at once while its digest is computed
 MAX_HEADER = 1 << 20
+MACRO = ("schema_version", "pairing", "rows", "cols", "rows_active", "dac_bits", "adc_bits")
 
 
 class Zeros:
@@ -51,6 +52,9 @@ class Bundle:
             raise self.fail(f"cannot be read: {error}")
         self.graph = self.document("graph")["nodes"]
         self.macro = self.document("macro")
+        for key, value in self.macro.items():
+            if value and key not in MACRO:
+                raise self.fail(f"macro.{key}: {value} given, MicroPython carries {', '.join(MACRO)}")
         self.shape = tuple(self.document("input")["shape"])
         self.golden = self.document("golden")
         self.classes = self.document("classes")

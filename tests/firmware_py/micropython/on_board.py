@@ -10,10 +10,15 @@ from array import array
 
 
 def report(job):
-    """Cells, sums and logits of each image; then, with labels, the correction after learning; then a saved state."""
+    """Cells, sums and logits of each image; then, with labels, the correction after learning; then a saved state.
+
+    begin: a folder with the state to begin with.
+    """
     from rram_edge import Chip, kernels
 
     chip = Chip(job["bundle"], job["seed"], job["read_noise"], **job.get("learning", {}))
+    if "begin" in job:
+        chip.restore(job["begin"])
     out = {"kernels": kernels.NAME, "cells": chip.cells_sha256(), "images": [], "before": []}
     for image in job["images"]:
         kept = []
@@ -34,8 +39,9 @@ def report(job):
 
 
 def correction(chip):
-    """All numbers that learning changes."""
-    return [[digits(getattr(layer, key)) for key in ("gain", "offset", "value", "ms")] for layer in chip.layers]
+    """All numbers of the correction that a state may bring back; a network of integers has none."""
+    keys = ("gain", "offset", "value", "ms", "a", "b")
+    return [[digits(getattr(layer, key)) for key in keys] for layer in chip.layers if not layer.node.integer]
 
 
 def kernel_runs(module, jobs):
