@@ -120,7 +120,8 @@ def test_bytes_and_floats_are_the_same_image(bundle: Bundle) -> None:
 
 
 def test_the_class_is_the_first_of_the_largest() -> None:
-    assert rram_edge.largest([1.0, 3.0, 3.0, 2.0]) == 1
+    for logits in ([1.0, 3.0, 3.0, 2.0], [2.0], [1.0, float("nan"), 3.0, float("nan")], [-np.inf, -np.inf]):
+        assert rram_edge.largest(logits) == np.argmax(logits)
 
 
 @pytest.mark.parametrize(("x", "text"), [
@@ -168,7 +169,7 @@ def test_an_effect_of_the_macro_that_is_not_carried_is_refused_where_it_is_on(tm
     if not value:
         rram_edge.Chip(str(tmp_path / "other"))
         return
-    with pytest.raises(rram_edge.RramError, match="macro.wire: 0.5 given, MicroPython carries schema_version, pairing"):
+    with pytest.raises(rram_edge.RramError, match="macro.wire: 0.5 given, expected none here"):
         rram_edge.Chip(str(tmp_path / "other"))
 
 
@@ -233,6 +234,15 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, bundle: Bundle, s
     with pytest.raises(rram_edge.RramError, match=text) as caught:
         rram_edge.Chip(str(tmp_path / "bad"))
     assert str(tmp_path / "bad") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_no_number_has_the_lowest_code_and_infinity_the_end(tmp_path: Path) -> None:
+    chip = rram_edge.Chip(str(make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))))
+    wild = np.array([np.nan, np.inf, -np.inf, 0.5, -3], np.float32)
+    for signed, expected in ((False, [0, 255, 0, 128, 0]), (True, [-127, 127, -127, 127, -127])):
+        chip.layers[0].codes = (-127, 127) if signed else (0, 255)
+        chip.layers[0].dac_lsb = 1 / 255
+        assert chip.layers[0].dac(wild.tolist()).tolist() == expected
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
