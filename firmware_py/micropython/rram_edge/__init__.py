@@ -106,8 +106,11 @@ class Chip:
             image[i] = value / divisor
         return image
 
-    def run(self, x: array, kept) -> array:
-        """Logits of an image at the present read counter; `kept`: None, or a list that takes what learning needs."""
+    def run(self, x: array, kept, ideal=None) -> array:
+        """Logits of an image at the present read counter.
+
+        kept: None, or a list that takes what learning needs; ideal: what to compute in place of an analog layer.
+        """
         values, last = {-1: x}, {}
         for i, node in enumerate(self.nodes):
             for source in node.sources:
@@ -124,7 +127,11 @@ class Chip:
             codes = s = None
             if node.analog:
                 noise = stream(self.seed, READ, index, self.read) if self.read_noise else None
-                y, codes, s = self.layers[index].forward(a, self.normal, self.scratch, noise, kept is not None)
+                layer = self.layers[index]
+                if ideal:
+                    y = ideal(layer, a)
+                else:
+                    y, codes, s = layer.forward(a, self.normal, self.scratch, noise, kept is not None)
                 index += 1
             elif node.op in JOINING:
                 y = a if mine else a[:]

@@ -112,7 +112,7 @@ def _mask_share(layer: Layer, delta: array, dx: array) -> array:
         for i in range(layer.indptr[j], layer.indptr[j + 1]):
             value, k = layer.value[i], layer.mask_rows[i]
             for p in range(layer.node.positions):
-                at = _input(layer, p, j, k)
+                at = input_of(layer, p, j, k)
                 if at >= 0:
                     t[0] = value * delta[p * n + j]
                     share[at] += t[0]
@@ -121,7 +121,7 @@ def _mask_share(layer: Layer, delta: array, dx: array) -> array:
     return dx
 
 
-def _input(layer: Layer, p: int, j: int, k: int) -> int:
+def input_of(layer: Layer, p: int, j: int, k: int) -> int:
     """Index of the input that meets row k of column j at position p, -1 on the padding."""
     if not layer.geometry:
         return k

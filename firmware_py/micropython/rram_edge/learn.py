@@ -13,9 +13,13 @@ from rram_edge.layer import Layer
 
 
 class Learner:
-    """Settings as in firmware_py.AdaptConfig; replay: (images kept, images learned again), or (0, 0)."""
+    """Settings as in firmware_py.AdaptConfig; replay: (images kept, images learned again), or (0, 0).
 
-    def __init__(self, chip, optimizer="rms", lr=0.03, horizon=1000, floor=0.1, beta=0.9, replay=(64, 4)):
+    guard: None, or a dictionary of what shall differ from the defaults of rram_edge.guard.Watch.
+    """
+
+    def __init__(self, chip, optimizer="rms", lr=0.03, horizon=1000, floor=0.1, beta=0.9, replay=(64, 4),
+                 guard=None):  # fmt: skip
         if chip.nodes[-1].integer:
             raise RramError("learn: an integer network has no gains, offsets and SRAM values that could change")
         if any(layer.rank for layer in chip.layers):
@@ -34,16 +38,28 @@ class Learner:
         self.labels = zeros("H", self.images)
         self.priors = [_prior(layer) for layer in chip.layers]
         self.seen = 0
+        self.watch = None
+        if guard is not None:
+            from rram_edge.guard import Watch
+
+            self.watch = Watch(self, **guard)
 
     def forget(self) -> None:
-        """Empty the memory of labelled images."""
+        """Empty the memory of labelled images, and what the guard has seen."""
         self.seen = 0
+        if self.watch:
+            self.watch.forget()
 
     def learn_one(self, x: array, label: int) -> int:
         """One label: a step with the new image, then some with images labelled before."""
         classes = len(self.chip.bundle.classes)
         if not isinstance(label, int) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
+        if self.watch:
+            logits = self.chip.run(x, None)
+            self.chip.read += 1
+            if not self.watch.learns(logits, label):
+                return largest(logits)
         logits = self.one_step(x, label)
         count, pixels = min(self.seen, self.images), len(x)
         drawn = zeros("I", self.repeats)
@@ -55,6 +71,8 @@ class Learner:
         if self.images:
             self._keep(x, label)
         self.chip.step += 1
+        if self.watch:
+            self.watch.learned()
         return largest(logits)
 
     def _keep(self, x: array, label: int) -> None:

@@ -75,8 +75,10 @@ def expected_run(engine: NumpyEngine, image: np.ndarray, read: int) -> Expected:
 
 
 def oracle(bundle: Bundle, job: dict[str, Any], adapt: AdaptConfig | None = None) -> Chip:
-    bare = replace(adapt or AdaptConfig(), guard=None)  # which MicroPython does not have
-    chip = Chip(bundle, job["seed"], "numpy", Effects(read_noise=job["read_noise"]), bare)
+    adapt = adapt or AdaptConfig()
+    if "guard" not in job.get("learning", {}):  # MicroPython has none where none is asked for
+        adapt = replace(adapt, guard=None)
+    chip = Chip(bundle, job["seed"], "numpy", Effects(read_noise=job["read_noise"]), adapt)
     if "begin" in job:
         chip.restore(job["begin"])
     return chip
@@ -100,14 +102,16 @@ def assert_the_same_predictions(found: dict[str, Any], bundle: Bundle, job: dict
         assert one["same"]
 
 
-def assert_the_same_learning(found: dict[str, Any], bundle: Bundle, job: dict[str, Any], adapt: AdaptConfig) -> None:
-    """Classes before each label, and the correction after the last, to the bit."""
+def assert_the_same_learning(found: dict[str, Any], bundle: Bundle, job: dict[str, Any], adapt: AdaptConfig) -> Chip:
+    """Classes before each label, and counters and correction after the last, to the bit; the oracle's chip."""
     chip = oracle(bundle, job, adapt)
     chip.correction.read += len(job["images"])  # one prediction each came before
     before = [chip.learn_one(shaped(bundle, image), label)
               for image, label in zip(job["images"], job["labels"], strict=True)]  # fmt: skip
     assert found["before"] == before
+    assert found["counters"] == [chip.correction.step, chip.correction.read]
     for layer, given in zip(chip.correction.layers, found["correction"], strict=True):
         for key, text in zip(("gain", "offset", "value"), given, strict=False):
             np.testing.assert_array_equal(numbers(text, "<f4"), getattr(layer, key), err_msg=key)
         np.testing.assert_array_equal(numbers(given[3], "<f8"), layer.ms)
+    return chip

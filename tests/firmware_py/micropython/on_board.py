@@ -28,7 +28,10 @@ def report(job):
         out["images"].append({"sums": sums, "logits": digits(y), "same": same})
     for image, label in zip(job["images"], job.get("labels", [])):
         out["before"].append(chip.learn_one(bytes(image), label))
-    out["correction"] = correction(chip)
+    out["correction"], out["counters"] = correction(chip), [chip.step, chip.read]
+    if chip.learner and chip.learner.watch:
+        watch = chip.learner.watch
+        out["watch"], out["anchors"] = [watch.absurd, watch.known, watch.undone], list(watch.anchors)
     if "save" in job:
         chip.save(job["save"])
         out["generation"] = chip.save(job["save"])

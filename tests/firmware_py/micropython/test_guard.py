@@ -1,0 +1,95 @@
+"""The guard in the MicroPython engine judges, and undoes, as the other engines' guard does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware_py import AdaptConfig, Replay
+from firmware_py.bundle import Bundle
+from firmware_py.guard import Guard
+from firmware_py.replay import NO_REPLAY
+from tests.firmware_py.make_bundle import CONV, DENSE, MOBILE, Synthetic, make_bundle
+from tests.firmware_py.micropython.cases import (
+    assert_the_same_learning,
+    in_micropython,
+    job_of,
+    needs_micropython,
+    oracle,
+    shaped,
+)
+from tests.firmware_py.micropython.on_board import report
+
+import rram_edge  # isort: skip  # on the path by cases
+
+Run = Callable[[dict[str, Any], Path], Any]
+LABELS = 48
+PLACES = [pytest.param(lambda job, folder: report(job), id="here"),
+          pytest.param(in_micropython, id="micropython", marks=needs_micropython)]  # fmt: skip
+
+
+def judged(folder: Path, run: Run, spec: Synthetic, labels: Callable[[int, int], int], replay: Replay,
+           lr: float = 0.3, **guard: Any) -> list[int]:  # fmt: skip
+    """Both engines learn labels(i, class that the calibrated chip gives image i); how often each rule spoke."""
+    bundle = Bundle.open(make_bundle(folder / "b", spec))
+    job = job_of(bundle, False, LABELS, begin=str(folder / "state"))
+    job["learning"] = {"guard": guard, "replay": [replay.images, replay.repeats], "optimizer": "sgd", "lr": lr}
+    chip = oracle(bundle, job)
+    chip.calibrate()
+    chip.save(folder / "state")
+    classes = [int(chip.predict_one(shaped(bundle, image))) for image in job["images"]]
+    job["labels"] = [labels(i, klass) for i, klass in enumerate(classes)]
+    found = run(job, folder)
+    adapt = AdaptConfig("sgd", lr, replay=replay, guard=Guard(**guard))
+    chip = assert_the_same_learning(found, bundle, job, adapt)
+    assert chip.watch is not None
+    if found["anchors"]:
+        assert found["anchors"] == chip.anchors[1].tolist()
+    assert found["watch"] == [chip.watch.absurd, chip.watch.known, chip.watch.undone]
+    return list(found["watch"])
+
+
+@pytest.mark.parametrize("run", PLACES)
+def test_labels_that_are_absurd_are_not_learned(tmp_path: Path, run: Run) -> None:
+    told = judged(tmp_path, run, Synthetic(nodes=DENSE), lambda i, klass: (klass + (i % 3 == 2)) % 4, NO_REPLAY,
+                  every=0, absurd=0.3, sure=0.3)  # fmt: skip
+    assert told[0] > 2
+
+
+@pytest.mark.parametrize("run", PLACES)
+def test_more_of_the_same_is_not_learned(tmp_path: Path, run: Run) -> None:
+    told = judged(tmp_path, run, Synthetic(nodes=DENSE), lambda i, klass: 1, Replay(8, 1), window=16, every=0)
+    assert told[1] > 2
+
+
+@pytest.mark.parametrize("run", PLACES)
+@pytest.mark.parametrize("replay", [NO_REPLAY, Replay(8, 1)], ids=["anchors alone", "anchors and replay"])
+@pytest.mark.parametrize(("nodes", "shape"), [(DENSE, (8, 8, 1)), (CONV, (8, 8, 1)), (MOBILE, (8, 8, 2))],
+                         ids=["dense", "convolutions", "groups"])  # fmt: skip
+def test_what_makes_things_worse_is_undone(tmp_path: Path, run: Run, nodes: list, shape: tuple, replay: Replay) -> None:
+    """Good labels, then wrong ones at a large rate."""
+    spec = Synthetic(nodes=nodes, input_shape=shape, mask_share=0.2)
+    told = judged(tmp_path, run, spec, lambda i, klass: (klass + (i >= 24)) % 4, replay, lr=10.0, window=16, every=8,
+                  margin=0.0, absurd=0.0, most_of_one=1.0)  # fmt: skip
+    assert 0 < told[2] < LABELS // 8
+
+
+def test_a_restored_state_is_the_last_good_one(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    path = make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))
+    chip = rram_edge.Chip(str(path), guard={})
+    chip.learn_one(bytes(64), 1)
+    chip.save(str(tmp_path / "state"))
+    assert chip.learner.watch.good and chip.learner.watch.labels == [1]
+    chip.restore(str(tmp_path / "state"))
+    assert (chip.learner.watch.good, chip.learner.watch.labels, chip.learner.watch.agreed) == ([], [], [])
+
+
+@pytest.mark.parametrize("wrong", [{"window": 15}, {"every": -1}, {"margin": -0.1}, {"cap": 0}, {"sure": 1.1}])
+def test_thresholds_out_of_range_are_one_line(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    path = make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))
+    with pytest.raises(rram_edge.RramError, match="guard: .*expected shares from 0 to 1, window >= 16"):
+        rram_edge.Chip(str(path), guard=wrong)
