@@ -103,6 +103,13 @@ def test_the_ideal_network_is_the_oracles(tmp_path: Path) -> None:
     assert classes(chip).tolist() == expected[-1].argmax(axis=1).tolist()
 
 
+def test_one_image_counts_at_most_the_cap(tmp_path: Path) -> None:
+    """The mean of a loss of nearly 0 and one of 100, which counts 2."""
+    chip = rram_edge.Chip(str(make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))), guard={"cap": 2.0})
+    chip.layers[-1].offset[0] = 100
+    assert chip._learner().watch._mean([bytes(64), bytes(64)], [0, 1], 2) == pytest.approx(1.0)
+
+
 def test_a_restored_state_is_the_last_good_one(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     path = make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))
