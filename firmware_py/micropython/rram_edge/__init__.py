@@ -12,7 +12,7 @@ from array import array
 from rram_edge.bundle import Bundle, hexadecimal, zeros
 from rram_edge.cells import READ, Scratch, Tables, stream
 from rram_edge.errors import RramError
-from rram_edge.graph import forward, parse, size
+from rram_edge.graph import INTEGER, JOINING, joined, operator, parse, size
 from rram_edge.layer import Layer
 from rram_edge.sram import Codes
 
@@ -35,14 +35,16 @@ class Chip:
         tables = Tables(self.bundle)  # first, and dropped in the end: what it leaves free serves activations
         self.normal = tables.normal
         self.layers: list = []
+        self.codes = Codes(self.bundle)
         for node in self.nodes:
+            if node.op in INTEGER:
+                node.tables = operator(node.op).tables(self.bundle, node)
             if node.analog:
-                layer = Layer(self.bundle, node, len(self.layers))
+                layer = Layer(self.bundle, node, len(self.layers), self.codes.rank(node))
                 layer.cells.draw(seed, tables, programming)
                 self.layers.append(layer)
                 gc.collect()
-        self.codes = Codes(self.bundle, self.layers)
-        self.codes.settle()
+        self.codes.settle(self.layers)
         self.scratch = Scratch(max(layer.n for layer in self.layers))
         self.bundle.forget()
         self.learning = learning
@@ -76,7 +78,7 @@ class Chip:
         """Write the correction to `folder`, which must exist; returns its generation number."""
         from rram_edge import state
 
-        self.codes.settle()
+        self.codes.settle(self.layers)
         return state.save(self, folder)
 
     def restore(self, folder: str) -> int:
@@ -104,8 +106,11 @@ class Chip:
             image[i] = value / divisor
         return image
 
-    def run(self, x: array, kept) -> array:
-        """Logits of an image at the present read counter; `kept`: None, or a list that takes what learning needs."""
+    def run(self, x: array, kept, ideal=None) -> array:
+        """Logits of an image at the present read counter.
+
+        kept: None, or a list that takes what learning needs; ideal: what to compute in place of an analog layer.
+        """
         values, last = {-1: x}, {}
         for i, node in enumerate(self.nodes):
             for source in node.sources:
@@ -115,21 +120,27 @@ class Chip:
             a = values[node.sources[0]]
             mine = kept is None and last[node.sources[0]] == i
             if len(node.sources) > 1:
-                a, mine = added([values[source] for source in node.sources]), True
+                a, mine = joined(node, [values[source] for source in node.sources]), True
             for source in node.sources:
                 if last[source] == i:
                     values.pop(source, None)
             codes = s = None
             if node.analog:
                 noise = stream(self.seed, READ, index, self.read) if self.read_noise else None
-                y, codes, s = self.layers[index].forward(a, self.normal, self.scratch, noise, kept is not None)
+                layer = self.layers[index]
+                if ideal:
+                    y = ideal(layer, a)
+                else:
+                    y, codes, s = layer.forward(a, self.normal, self.scratch, noise, kept is not None)
                 index += 1
+            elif node.op in JOINING:
+                y = a if mine else a[:]
             else:
-                y = forward(node, a, mine)
+                y = operator(node.op).forward(node, a, mine)
             if kept is not None:
                 kept.append((a, y, codes, s))
             values[i] = y
-        return y
+        return array("f", y) if node.integer else y
 
     def _learner(self):
         if self.learner is None:
@@ -140,20 +151,12 @@ class Chip:
         return self.learner
 
 
-def added(arrays: list) -> array:
-    """Sum of arrays in float32, in their order."""
-    total = arrays[0][:]
-    for other in arrays[1:]:
-        for i, value in enumerate(other):
-            total[i] += value
-    return total
-
-
 def largest(values) -> int:
-    """Index of the first of the largest."""
+    """Index of the first of the largest, or of the first that is no number."""
     best = 0
     for i, value in enumerate(values):
+        if value != value:
+            return i
         if value > values[best]:
             best = i
     return best
-

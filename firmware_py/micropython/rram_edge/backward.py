@@ -4,11 +4,11 @@ docs/numerics.md, section 5.
 """
 
 from array import array
-from math import exp
 
 from rram_edge import kernels
+from rram_edge.activations import softmax
 from rram_edge.bundle import zeros
-from rram_edge.graph import Node, corners, mean_factor, offsets, size
+from rram_edge.graph import size
 from rram_edge.layer import Layer
 
 SPAN = 512  # columns of one transposed read: their sum fits 32 bits
@@ -16,18 +16,16 @@ SPAN = 512  # columns of one transposed read: their sum fits 32 bits
 
 def softmax_error(logits: array, label: int) -> array:
     """dLoss/dlogits: softmax - onehot."""
-    most, total = max(logits), 0.0
-    e = []
-    for value in logits:
-        e.append(exp(value - most))
-        total += e[-1]
-    delta = array("f", [value / total for value in e])
+    delta = logits[:]
+    softmax(delta, 0, len(delta))
     delta[label] -= 1
     return delta
 
 
 def error_codes(delta: array):
-    """8-bit codes of an error and their scale; None if it is zero everywhere."""
+    """8-bit codes of an error and their scale; None if it is zero everywhere, or not finite."""
+    if any(value - value != 0 for value in delta):
+        return None
     t = array("f", [max(abs(value) for value in delta) / 127])
     scale = t[0]
     if scale == 0:
@@ -42,9 +40,9 @@ def error_codes(delta: array):
 
 def gradients(layer: Layer, codes: array, s: array, c: array, scale: float) -> tuple:
     """dLoss by gain, offset and value: sums of integers, scaled at the end."""
-    n, geometry = layer.n, layer.geometry
+    n, per, geometry = layer.n, layer.plan[2], layer.geometry
     gain, offset, value = [0] * n, [0] * n, [0] * len(layer.value)
-    row = zeros("h", layer.k) if geometry else codes
+    row = zeros("h", layer.k * layer.node.groups) if geometry else codes
     for p in range(layer.node.positions):
         if geometry:
             kernels.window(row, codes, geometry, p)
@@ -53,8 +51,9 @@ def gradients(layer: Layer, codes: array, s: array, c: array, scale: float) -> t
             if error:
                 offset[j] += error
                 gain[j] += error * s[p * n + j]
+                base = j // per * layer.k
                 for i in range(layer.indptr[j], layer.indptr[j + 1]):
-                    value[i] += error * row[layer.mask_rows[i]]
+                    value[i] += error * row[base + layer.mask_rows[i]]
     return (_scaled(gain, scale * layer.unit), _scaled(offset, scale), _scaled(value, scale * layer.dac_lsb))
 
 
@@ -75,11 +74,11 @@ def analog_backward(layer: Layer, delta: array) -> array:
     del e
     dx, total = zeros("f", size(node.shape)), zeros("q", size(node.shape))
     if coded is not None:
-        rows = zeros("i", layer.k)
+        rows = zeros("i", layer.k * node.groups)
         for p in range(node.positions):
             for first in range(0, n, SPAN):
                 errors = coded[0][p * n : (p + 1) * n]
-                kernels.transposed(rows, errors, layer.cells.d, layer.k, n, first, min(first + SPAN, n))
+                kernels.transposed(rows, errors, layer.cells.d, layer.plan, first, min(first + SPAN, n))
                 _scatter(layer, p, rows, total)
         factor = array("f", [coded[1] * layer.w_step])[0]
         for i, value in enumerate(total):
@@ -94,15 +93,16 @@ def _scatter(layer: Layer, p: int, rows: array, total: array) -> None:
         for i, value in enumerate(rows):
             total[i] += value
         return
-    height, width, channels, kh, kw, sh, sw, above, left, columns = layer.geometry
-    k = 0
-    for y in range(p // columns * sh - above, p // columns * sh - above + kh):
-        for x in range(p % columns * sw - left, p % columns * sw - left + kw):
-            if 0 <= y < height and 0 <= x < width:
-                at = (y * width + x) * channels
-                for c in range(channels):
-                    total[at + c] += rows[k + c]
-            k += channels
+    height, width, channels, kh, kw, sh, sw, above, left, columns, down, right, part = layer.geometry
+    top, left, k = p // columns * sh - above, p % columns * sw - left, 0
+    for group in range(0, channels, part):
+        for y in range(top, top + kh * down, down):
+            for x in range(left, left + kw * right, right):
+                if 0 <= y < height and 0 <= x < width:
+                    at = (y * width + x) * channels + group
+                    for c in range(part):
+                        total[at + c] += rows[k + c]
+                k += part
 
 
 def _mask_share(layer: Layer, delta: array, dx: array) -> array:
@@ -112,7 +112,7 @@ def _mask_share(layer: Layer, delta: array, dx: array) -> array:
         for i in range(layer.indptr[j], layer.indptr[j + 1]):
             value, k = layer.value[i], layer.mask_rows[i]
             for p in range(layer.node.positions):
-                at = _input(layer, p, k)
+                at = input_of(layer, p, j, k)
                 if at >= 0:
                     t[0] = value * delta[p * n + j]
                     share[at] += t[0]
@@ -121,36 +121,13 @@ def _mask_share(layer: Layer, delta: array, dx: array) -> array:
     return dx
 
 
-def _input(layer: Layer, p: int, k: int) -> int:
-    """Index of the input that meets row k at position p, -1 on the padding."""
+def input_of(layer: Layer, p: int, j: int, k: int) -> int:
+    """Index of the input that meets row k of column j at position p, -1 on the padding."""
     if not layer.geometry:
         return k
-    height, width, channels, _, kw, sh, sw, above, left, columns = layer.geometry
-    y = p // columns * sh - above + k // (kw * channels)
-    x = p % columns * sw - left + k // channels % kw
-    return (y * width + x) * channels + k % channels if 0 <= y < height and 0 <= x < width else -1
-
-
-def digital_backward(node: Node, a: array, y: array, delta: array) -> array:
-    """dLoss/dinput of a digital operator from its input a, output y and dLoss/doutput."""
-    if node.op in ("flatten", "add"):
-        return delta
-    dx = zeros("f", len(a))
-    if node.op == "relu":
-        for i, value in enumerate(y):
-            if value > 0:
-                dx[i] = delta[i]
-        return dx
-    t, window, factor = array("f", [0]), offsets(node), mean_factor(node)
-    for i, corner in enumerate(corners(node)):
-        if node.op == "avgpool2d":
-            t[0] = delta[i] * factor
-            for offset in window:
-                dx[corner + offset] += t[0]
-        elif delta[i]:
-            best = corner
-            for offset in window[1:]:
-                if a[corner + offset] > a[best]:
-                    best = corner + offset
-            dx[best] += delta[i]
-    return dx
+    height, width, channels, _, kw, sh, sw, above, left, columns, down, right, part = layer.geometry
+    y = p // columns * sh - above + k // (kw * part) * down
+    x = p % columns * sw - left + k // part % kw * right
+    if not (0 <= y < height and 0 <= x < width):
+        return -1
+    return (y * width + x) * channels + j // layer.plan[2] * part + k % part

@@ -10,6 +10,8 @@ TYPES = {"U8": "B", "I8": "b", "U16": "H", "I32": "i", "U32": "I", "F32": "f", "
 BYTES = {"B": 1, "b": 1, "H": 2, "h": 2, "i": 4, "I": 4, "f": 4, "d": 8, "q": 8}
 BLOCK = 1024  # bytes of the file in memory at once while its digest is computed
 MAX_HEADER = 1 << 20
+# of the macro, what is carried here; an effect besides is refused where it is on
+MACRO = ("schema_version", "pairing", "rows", "cols", "rows_active", "dac_bits", "adc_bits")
 
 
 class Zeros:
@@ -51,9 +53,9 @@ class Bundle:
             raise self.fail(f"cannot be read: {error}")
         self.graph = self.document("graph")["nodes"]
         self.macro = self.document("macro")
-        for key in ("adc_gain_sigma", "adc_offset_sigma_lsb"):
-            if self.macro.get(key):
-                raise self.fail(f"macro.{key}: {self.macro[key]} given, expected none here (docs/micropython.md)")
+        for key, value in self.macro.items():
+            if value and key not in MACRO:
+                raise self.fail(f"macro.{key}: {value} given, expected none here (docs/micropython.md)")
         for name in ("profile.drift", "profile.disturb"):
             if name in self.header:
                 raise self.fail(f"{name}: given, expected none here: cells do not age (docs/micropython.md)")
@@ -130,6 +132,19 @@ class Bundle:
         if high - low != count * BYTES[TYPES[code]]:
             raise self.fail(f"{name}: {high - low} bytes given, expected {count} elements of {code}")
         return self.start + low, count
+
+    def images(self, name: str):
+        """The images of a uint8 tensor, one after the other, in one buffer."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        at, count = self.place(name, "U8", (-1,) + self.shape)
+        image = bytearray(size)
+        with open(self.path, "rb") as file:
+            for i in range(count // size):
+                file.seek(at + i * size)
+                file.readinto(image)
+                yield image
 
     def tensor(self, name: str, code: str, shape: tuple) -> array:
         """A whole tensor, flat."""

@@ -14,11 +14,15 @@ from rram_edge.graph import Node
 
 
 class Layer:
-    """The array of one analog node and its correction: gain [N], offset [N], value [entries], float32."""
+    """The array of one analog node and its correction: gain [N], offset [N], value [entries], float32.
 
-    def __init__(self, bundle: Bundle, node: Node, index: int):
-        self.bundle, self.node, self.index, self.name = bundle, node, index, node.name
-        self.k, self.n = node.kernel[0] * node.kernel[1] * node.shape[-1], node.out[-1]
+    rank: of the correction's low-rank part a [K, rank], b [rank, N]. A network of integers has no correction.
+    """
+
+    def __init__(self, bundle: Bundle, node: Node, index: int, rank: int):
+        self.bundle, self.node, self.index, self.name, self.rank = bundle, node, index, node.name, rank
+        self.k, self.n = node.k, node.out[-1]
+        self.plan = array("i", [self.k, self.n, self.n // node.groups])  # what kernels.sums needs
         self.cells = Cells(bundle, self.name, index, self.k, self.n)
         self.w_step, self.dac_lsb, self.adc_lsb = bundle.tensor(self.name + ".scales", "F32", (3,))
         self.unit = array("f", [self.w_step * self.dac_lsb * self.adc_lsb])[0]
@@ -27,8 +31,10 @@ class Layer:
         self.geometry = array("i")  # of a convolution: what kernels.window needs
         if node.op == "conv2d":
             (above, _), (left, _) = node.pads
-            self.geometry = array("i", list(node.shape) + node.kernel + node.stride + [above, left, node.out[1]])
-        self._read_correction()
+            places = [above, left, node.out[1]] + node.dilation + [node.shape[2] // node.groups]
+            self.geometry = array("i", list(node.shape) + node.kernel + node.stride + places)
+        if not node.integer:
+            self._read_correction()
 
     def _read_correction(self) -> None:
         n, name = self.n, self.name
@@ -37,6 +43,7 @@ class Layer:
         self.value = self.bundle.tensor(name + ".mask.value", "F32", (-1,))
         self.mask_rows = self.bundle.tensor(name + ".mask.rows", "U16", (len(self.value),))
         self.indptr = self.bundle.tensor(name + ".mask.indptr", "I32", (n + 1,))
+        self.a, self.b = zeros("f", self.k * self.rank), zeros("f", self.rank * n)
         self.ms = array("d", [0, 0, 0])  # RMS of gain, offset, value (section 5)
         self.inputs = array("f", [i * self.dac_lsb for i in range(256)])  # float32(code) * dac_lsb by code & 255
         if self.node.signed:
@@ -46,11 +53,14 @@ class Layer:
     def forward(self, a: array, normal, scratch: Scratch, noise, keep: bool) -> tuple:
         """Outputs y [P * N] of inputs a; DAC codes [inputs]; sums of ADC codes [P * N], if they are to be kept.
 
+        In a network of integers y are the sums themselves.
         normal: table of the unit normal; noise: the stream of this read, or None without read noise.
         """
-        cells, codes, n, positions = self.cells, self.dac(a), self.n, self.node.positions
-        y, s = zeros("f", positions * n), zeros("i", positions * n if keep else n)
-        row = zeros("h", self.k) if self.geometry else codes
+        cells, n, positions, integer = self.cells, self.n, self.node.positions, self.node.integer
+        codes = array("h", a) if self.node.coded else self.dac(a)
+        keep = keep or integer
+        y, s = zeros("f", 0 if integer else positions * n), zeros("i", positions * n if keep else n)
+        row = zeros("h", self.k * self.node.groups) if self.geometry else codes
         for p in range(positions):
             if self.geometry:
                 kernels.window(row, codes, self.geometry, p)
@@ -59,16 +69,19 @@ class Layer:
                 s[j] = 0
             for t in range(cells.tiles):
                 first, last = cells.tile(t)
-                kernels.sums(scratch.acc, row, cells.d, first, last - first, n)
+                kernels.sums(scratch.acc, row, cells.d, self.plan, first, last)
                 if noise:
-                    kernels.powers(scratch.acc2, row, cells.v, first, last - first, n)
+                    kernels.powers(scratch.acc2, row, cells.v, self.plan, first, last)
                     kernels.words(scratch.words, noise, (t * positions + p) * n, n)
                     kernels.octave(scratch.index, scratch.fraction, scratch.words, n)
                     self._convert(s, at, t, scratch, normal)
                 else:
                     self._convert_quiet(s, at, scratch)
-            self._correct(y, p * n, s, at, row)
-        return y, codes, s
+            if not integer:
+                self._correct(y, p * n, s, at, row)
+            if self.rank:
+                self._low_rank(y, p * n, row)
+        return s if integer else y, codes, s
 
     def dac(self, a: array) -> array:
         """DAC codes of inputs."""
@@ -78,7 +91,7 @@ class Layer:
             if x:
                 t[0] = x / lsb
                 x = t[0]
-                codes[i] = high if x >= high else low if x <= low else round(x)
+                codes[i] = high if x >= high else round(x) if x > low else low  # NaN: the lowest
         return codes
 
     def _convert_quiet(self, s: array, at: int, scratch: Scratch) -> None:
@@ -114,8 +127,9 @@ class Layer:
     def _correct(self, y: array, to: int, s: array, at: int, row: array) -> None:
         """Gain, offset and mask values, in the stated order."""
         t, c, unit, gain, offset = array("f", [0]), array("f", [0]), self.unit, self.gain, self.offset
-        value, rows, inputs, indptr = self.value, self.mask_rows, self.inputs, self.indptr
+        value, rows, inputs, indptr, per = self.value, self.mask_rows, self.inputs, self.indptr, self.plan[2]
         for j in range(self.n):
+            base = j // per * self.k  # where the rows of its group begin
             t[0] = s[at + j]
             t[0] *= unit
             t[0] *= gain[j]
@@ -123,9 +137,23 @@ class Layer:
             if indptr[j] < indptr[j + 1]:
                 c[0] = 0
                 for i in range(indptr[j], indptr[j + 1]):
-                    code = row[rows[i]]
+                    code = row[base + rows[i]]
                     if code:
                         y[to + j] = value[i] * inputs[code & 255]  # rounds
                         c[0] += y[to + j]
                 t[0] += c[0]
             y[to + j] = t[0]
+
+    def _low_rank(self, y: array, to: int, row: array) -> None:
+        """y + (x A) B: sums over rows, then over ranks, each in order."""
+        t, low, h, n = array("f", [0]), array("f", [0]), zeros("f", self.rank), self.n
+        for k, code in enumerate(row):
+            for q in range(self.rank) if code else ():
+                t[0] = self.inputs[code & 255] * self.a[k * self.rank + q]
+                h[q] += t[0]
+        for j in range(n):
+            low[0] = 0
+            for q, value in enumerate(h):
+                t[0] = value * self.b[q * n + j]
+                low[0] += t[0]
+            y[to + j] += low[0]

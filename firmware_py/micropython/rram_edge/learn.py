@@ -4,42 +4,62 @@ from array import array
 from math import sqrt
 
 from rram_edge import kernels, largest
-from rram_edge.backward import analog_backward, digital_backward, error_codes, gradients, softmax_error
+from rram_edge.backward import analog_backward, error_codes, gradients, softmax_error
 from rram_edge.bundle import zeros
 from rram_edge.cells import REPLAY, stream
 from rram_edge.errors import RramError
-from rram_edge.graph import size
+from rram_edge.graph import JOINING, operator, share, size
 from rram_edge.layer import Layer
 
 
 class Learner:
-    """Settings as in firmware_py.AdaptConfig; replay: (images kept, images learned again), or (0, 0)."""
+    """Settings as in firmware_py.AdaptConfig; replay: (images kept, images learned again), or (0, 0).
 
-    def __init__(self, chip, optimizer="rms", lr=0.03, horizon=1000, floor=0.1, beta=0.9, replay=(64, 4)):
-        if optimizer not in ("rms", "sgd"):
-            raise RramError(f"adapt: optimizer: {optimizer!r} is not 'rms' or 'sgd'")
+    guard: None, or a dictionary of what shall differ from the defaults of rram_edge.guard.Watch.
+    """
+
+    def __init__(self, chip, optimizer="rms", lr=0.03, horizon=1000, floor=0.1, beta=0.9, replay=(64, 4),
+                 guard=None):  # fmt: skip
+        if chip.nodes[-1].integer:
+            raise RramError("learn: an integer network has no gains, offsets and SRAM values that could change")
+        if any(layer.rank for layer in chip.layers):
+            raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
+        if optimizer not in ("rms", "sgd", "sign"):
+            raise RramError(f"adapt: optimizer: {optimizer!r} is not one of rms, sgd, sign")
         if not (0 < lr < 1e3 and horizon >= 1 and 0 <= floor <= 1 and 0 <= beta < 1 and min(replay) >= 0):
             raise RramError(f"adapt: lr {lr}, horizon {horizon}, floor {floor}, beta {beta}, replay {replay}: expected "
                             "lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1), replay from 0")  # fmt: skip
         if (replay[0] == 0) != (replay[1] == 0):
             raise RramError(f"replay: {replay[0]} images, {replay[1]} repeats: expected both, or 0 and 0")
-        self.chip, self.rms, self.lr = chip, optimizer == "rms", lr
+        self.chip, self.optimizer, self.lr = chip, optimizer, lr
         self.horizon, self.floor, self.beta = horizon, floor, beta
         self.images, self.repeats = replay
         self.pixels = bytearray(self.images * size(chip.bundle.shape))
         self.labels = zeros("H", self.images)
         self.priors = [_prior(layer) for layer in chip.layers]
         self.seen = 0
+        self.watch = None
+        if guard is not None:
+            from rram_edge.guard import Watch
+
+            self.watch = Watch(self, **guard)
 
     def forget(self) -> None:
-        """Empty the memory of labelled images."""
+        """Empty the memory of labelled images, and what the guard has seen."""
         self.seen = 0
+        if self.watch:
+            self.watch.forget()
 
     def learn_one(self, x: array, label: int) -> int:
         """One label: a step with the new image, then some with images labelled before."""
         classes = len(self.chip.bundle.classes)
         if not isinstance(label, int) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
+        if self.watch:
+            logits = self.chip.run(x, None)
+            self.chip.read += 1
+            if not self.watch.learns(logits, label):
+                return largest(logits)
         logits = self.one_step(x, label)
         count, pixels = min(self.seen, self.images), len(x)
         drawn = zeros("I", self.repeats)
@@ -51,6 +71,8 @@ class Learner:
         if self.images:
             self._keep(x, label)
         self.chip.step += 1
+        if self.watch:
+            self.watch.learned()
         return largest(logits)
 
     def _keep(self, x: array, label: int) -> None:
@@ -76,19 +98,21 @@ class Learner:
             if i not in errors:
                 continue
             delta = errors.pop(i)
-            wanted = [source for source in node.sources if source in before]
-            back = None
+            wanted = any(source in before for source in node.sources)
+            back = delta  # as it is through add, concat and flatten
             if node.analog:
                 coded = error_codes(delta)
                 if coded is None:
                     continue
                 layer = chip.layers[index]
                 updates.append((layer, self.priors[index], gradients(layer, codes, s, coded[0], coded[1])))
-                back = analog_backward(layer, delta) if wanted else None
-            elif wanted:
-                back = digital_backward(node, a, y, delta)
-            for source in wanted:
-                _add_error(errors, source, back)
+                if wanted:
+                    back = analog_backward(layer, delta)
+            elif wanted and node.op not in JOINING:
+                back = operator(node.op).backward(node, a, y, delta)
+            for part, source in enumerate(node.sources):
+                if source in before:
+                    _add_error(errors, source, share(node, back, part))
         for layer, prior, gradient in updates:
             self.update(layer, prior, gradient)
         chip.read += 1
@@ -106,16 +130,22 @@ class Learner:
             for i, value in enumerate(g):
                 g[i] = value * sv[i]
                 total += g[i] * g[i]
+                if self.optimizer == "sign":
+                    g[i] = (g[i] > 0) - (g[i] < 0)
             t[0] = rate
-            if self.rms:
+            if self.optimizer == "rms":
                 mean, old = total / len(g), layer.ms[group]
+                if mean - mean != 0:  # not finite: the group stays as it is
+                    continue
                 layer.ms[group] = mean if old == 0 else self.beta * old + (1 - self.beta) * mean
                 t[0] = rate / (sqrt(layer.ms[group]) + 1e-12)
             factor = t[0]
             for i, value in enumerate(g):
                 t[0] = sv[i] * value
                 t[0] *= factor
-                numbers[i] -= t[0]
+                t[0] = numbers[i] - t[0]
+                if t[0] - t[0] == 0:
+                    numbers[i] = t[0]
 
 
 def _prior(layer: Layer) -> tuple:

@@ -49,48 +49,66 @@ def cells(out, index, fraction, levels, table, count):
         out[i] = 0 if value < 0 else 32767 if value > 32767 else value
 
 
-def sums(acc, codes, d, first, rows, n):
-    """acc[j] = sum of code * cell over rows first .. first + rows - 1 of n columns."""
+def sums(acc, codes, d, plan, first, last):
+    """acc[j] = sum of code * cell over rows first .. last - 1 of column j's group.
+
+    plan: K rows of each group, N columns, columns of each group; codes: the K of one group, then those of the next.
+    """
+    k, n, per = plan
     for j in range(n):
         acc[j] = 0
-    for k in range(first, first + rows):
-        code = codes[k]
-        if code:
-            at = k * n
-            for j in range(n):
-                acc[j] += code * d[at + j]
+    for row in range(first, last):
+        at, source = row * n, row
+        for end in range(per, n + 1, per):
+            code = codes[source]
+            if code:
+                for j in range(end - per, end):
+                    acc[j] += code * d[at + j]
+            source += k
 
 
-def powers(acc, codes, v, first, rows, n):
+def powers(acc, codes, v, plan, first, last):
     """acc[j] = sum of (code^2 >> 1) * variance over the same rows."""
+    k, n, per = plan
     for j in range(n):
         acc[j] = 0
-    for k in range(first, first + rows):
-        power = codes[k] * codes[k] >> 1
-        if power:
-            at = k * n
-            for j in range(n):
-                acc[j] += power * v[at + j]
+    for row in range(first, last):
+        at, source = row * n, row
+        for end in range(per, n + 1, per):
+            power = codes[source] * codes[source] >> 1
+            if power:
+                for j in range(end - per, end):
+                    acc[j] += power * v[at + j]
+            source += k
 
 
 def window(out, codes, g, position):
-    """The codes under a convolution's kernel at one position, 0 on the padding; g: see layer.geometry."""
-    height, width, channels, kh, kw = g[0], g[1], g[2], g[3], g[4]
+    """The codes under a convolution's kernel at one position, group by group, 0 on the padding; g: layer.geometry."""
+    height, width, channels, kh, kw, down, right, part = g[0], g[1], g[2], g[3], g[4], g[10], g[11], g[12]
     top, left = position // g[9] * g[5] - g[7], position % g[9] * g[6] - g[8]
     to = 0
-    for y in range(top, top + kh):
-        for x in range(left, left + kw):
-            inside = 0 <= y < height and 0 <= x < width
-            at = (y * width + x) * channels
-            for i in range(at, at + channels):
-                out[to] = codes[i] if inside else 0
-                to += 1
+    for first in range(0, channels, part):
+        for y in range(top, top + kh * down, down):
+            for x in range(left, left + kw * right, right):
+                inside = 0 <= y < height and 0 <= x < width
+                at = (y * width + x) * channels + first
+                for i in range(at, at + part):
+                    out[to] = codes[i] if inside else 0
+                    to += 1
 
 
-def transposed(out, errors, d, k, n, first, last):
-    """out[row] = sum of error code * cell over columns first .. last - 1 (at most 512, so that it fits 32 bits)."""
-    for row in range(k):
-        total, at = 0, row * n
-        for j in range(first, last):
-            total += errors[j] * d[at + j]
-        out[row] = total
+def transposed(out, errors, d, plan, first, last):
+    """out[row of a group] = sum of error code * cell over the group's columns within first .. last - 1.
+
+    At most 512 columns, so that it fits 32 bits.
+    """
+    k, n, per = plan
+    to = 0
+    for end in range(per, n + 1, per):
+        low, high = max(first, end - per), min(last, end)
+        for row in range(k):
+            total, at = 0, row * n
+            for j in range(low, high):
+                total += errors[j] * d[at + j]
+            out[to] = total
+            to += 1

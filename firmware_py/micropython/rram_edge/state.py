@@ -18,12 +18,18 @@ BLOCK = 512
 
 
 def arrays(chip) -> list:
-    """(name, typecode, buffer) of all that is saved, in the file's order."""
-    found = []
+    """(name, typecode, buffer, shape) of all that is saved, in the file's order."""
+    found: list = []
     for layer in chip.layers:
-        found += [(layer.name + "." + key, "f", getattr(layer, key)) for key in ("gain", "offset", "value")]
-        found.append((layer.name + ".ms", "d", layer.ms))
-    return found + [("counters", "q", array("q", [chip.step, chip.read]))]
+        if layer.node.integer:
+            continue
+        for key in ("gain", "offset", "value"):
+            found.append((layer.name + "." + key, "f", getattr(layer, key), (len(getattr(layer, key)),)))
+        found.append((layer.name + ".ms", "d", layer.ms, (3,)))
+        if layer.rank:
+            found.append((layer.name + ".a", "f", layer.a, (layer.k, layer.rank)))
+            found.append((layer.name + ".b", "f", layer.b, (layer.rank, layer.n)))
+    return found + [("counters", "q", array("q", [chip.step, chip.read]), (2,))]
 
 
 def save(chip, folder: str) -> int:
@@ -31,18 +37,18 @@ def save(chip, folder: str) -> int:
     slots = [_look(chip, folder + "/" + name)[0] for name in SLOTS]
     generation = max(slots) + 1
     path = folder + "/" + SLOTS[1 if slots[0] > slots[1] else 0]
-    records = [_record(name, code, len(buffer)) for name, code, buffer in arrays(chip)]
+    records = [_record(name, code, shape) for name, code, _, shape in arrays(chip)]
     size = struct.calcsize(HEAD) + 32
-    for record, (_, code, buffer) in zip(records, arrays(chip)):
+    for record, (name, code, buffer, _) in zip(records, arrays(chip)):
         if any(value - value != 0 for value in buffer):
-            raise RramError(f"state: {record[2:-6].decode()} is not finite; not saved, the state saved last stays")
+            raise RramError(f"state: {name} is not finite; not saved, the state saved last stays")
         size += len(record) + len(buffer) * (4 if code == "f" else 8)
     digest = bytes([int(chip.bundle.digest[i : i + 2], 16) for i in range(0, 64, 2)])
     try:
         with open(path + ".tmp", "wb") as file:
             h = hashlib.sha256()
             parts = [struct.pack(HEAD, b"RRAMSRAM", 1, len(records), size, generation, chip.seed, digest)]
-            for record, (_, _, buffer) in zip(records, arrays(chip)):
+            for record, (_, _, buffer, _) in zip(records, arrays(chip)):
                 parts += [record, buffer]
             for part in parts:
                 h.update(part)
@@ -55,9 +61,9 @@ def save(chip, folder: str) -> int:
     return generation
 
 
-def _record(name: str, code: str, count: int) -> bytes:
-    text = name.encode()
-    return struct.pack("<H", len(text)) + text + struct.pack("<BBI", CODES[code], 1, count)
+def _record(name: str, code: str, shape: tuple) -> bytes:
+    text, sizes = name.encode(), [struct.pack("<I", count) for count in shape]
+    return struct.pack("<H", len(text)) + text + bytes([CODES[code], len(shape)]) + b"".join(sizes)
 
 
 def _replace(temporary: str, path: str) -> None:
@@ -84,8 +90,8 @@ def restore(chip, folder: str) -> int:
     path = folder + "/" + SLOTS[0 if looks[0][0] == generation else 1]
     with open(path, "rb") as file:
         file.seek(struct.calcsize(HEAD))
-        for name, code, buffer in arrays(chip):
-            expected = _record(name, code, len(buffer))
+        for name, code, buffer, shape in arrays(chip):
+            expected = _record(name, code, shape)
             if file.read(len(expected)) != expected:
                 raise RramError(f"state: {path}: expected {name} with {len(buffer)} numbers")
             file.readinto(buffer)

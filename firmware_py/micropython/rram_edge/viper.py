@@ -99,62 +99,98 @@ def cells(out: ptr16, index: ptr16, fraction: ptr32, levels: ptr8, table: ptr16,
 
 
 @micropython.viper
-def sums(acc: ptr32, codes: ptr16, d: ptr16, first: int, rows: int, n: int):
-    """acc[j] = sum of code * cell over rows first .. first + rows - 1 of n columns."""
+def sums(acc: ptr32, codes: ptr16, d: ptr16, plan: ptr32, first: int, last: int):
+    """acc[j] = sum of code * cell over rows first .. last - 1 of column j's group."""
+    k = int(plan[0])
+    n = int(plan[1])
+    per = int(plan[2])
     for j in range(n):
         acc[j] = 0
-    at = first * n
-    for k in range(first, first + rows):
-        code = (int(codes[k]) ^ 0x8000) - 0x8000
-        if code:
-            for j in range(n):
-                acc[j] = int(acc[j]) + code * ((int(d[at + j]) ^ 0x8000) - 0x8000)
-        at += n
+    for row in range(first, last):
+        at = row * n
+        source = row
+        end = per
+        while end <= n:
+            code = (int(codes[source]) ^ 0x8000) - 0x8000
+            if code:
+                for j in range(end - per, end):
+                    acc[j] = int(acc[j]) + code * ((int(d[at + j]) ^ 0x8000) - 0x8000)
+            source += k
+            end += per
 
 
 @micropython.viper
-def powers(acc: ptr32, codes: ptr16, v: ptr8, first: int, rows: int, n: int):
+def powers(acc: ptr32, codes: ptr16, v: ptr8, plan: ptr32, first: int, last: int):
     """acc[j] = sum of (code^2 >> 1) * variance over the same rows."""
+    k = int(plan[0])
+    n = int(plan[1])
+    per = int(plan[2])
     for j in range(n):
         acc[j] = 0
-    at = first * n
-    for k in range(first, first + rows):
-        code = (int(codes[k]) ^ 0x8000) - 0x8000
-        power = code * code >> 1
-        if power:
-            for j in range(n):
-                acc[j] = int(acc[j]) + power * int(v[at + j])
-        at += n
+    for row in range(first, last):
+        at = row * n
+        source = row
+        end = per
+        while end <= n:
+            code = (int(codes[source]) ^ 0x8000) - 0x8000
+            power = code * code >> 1
+            if power:
+                for j in range(end - per, end):
+                    acc[j] = int(acc[j]) + power * int(v[at + j])
+            source += k
+            end += per
 
 
 @micropython.viper
 def window(out: ptr16, codes: ptr16, g: ptr32, position: int):
-    """The codes under a convolution's kernel at one position, 0 on the padding."""
+    """The codes under a convolution's kernel at one position, group by group, 0 on the padding."""
     height = int(g[0])
     width = int(g[1])
     channels = int(g[2])
+    part = int(g[12])
     top = position // int(g[9]) * int(g[5]) - int(g[7])
     left = position % int(g[9]) * int(g[6]) - int(g[8])
     to = 0
-    for y in range(top, top + int(g[3])):
-        for x in range(left, left + int(g[4])):
-            if y < 0 or y >= height or x < 0 or x >= width:
-                for _ in range(channels):
-                    out[to] = 0
-                    to += 1
-            else:
-                at = (y * width + x) * channels
-                for c in range(channels):
-                    out[to] = codes[at + c]
-                    to += 1
+    first = 0
+    while first < channels:
+        y = top
+        for _ in range(int(g[3])):
+            x = left
+            for _ in range(int(g[4])):
+                if y < 0 or y >= height or x < 0 or x >= width:
+                    for _ in range(part):
+                        out[to] = 0
+                        to += 1
+                else:
+                    at = (y * width + x) * channels + first
+                    for c in range(part):
+                        out[to] = codes[at + c]
+                        to += 1
+                x += int(g[11])
+            y += int(g[10])
+        first += part
 
 
 @micropython.viper
-def transposed(out: ptr32, errors: ptr16, d: ptr16, k: int, n: int, first: int, last: int):
-    """out[row] = sum of error code * cell over columns first .. last - 1 (at most 512, so that it fits 32 bits)."""
-    for row in range(k):
-        total = 0
-        at = row * n
-        for j in range(first, last):
-            total += ((int(errors[j]) ^ 0x8000) - 0x8000) * ((int(d[at + j]) ^ 0x8000) - 0x8000)
-        out[row] = total
+def transposed(out: ptr32, errors: ptr16, d: ptr16, plan: ptr32, first: int, last: int):
+    """out[row of a group] = sum of error code * cell over the group's columns within first .. last - 1."""
+    k = int(plan[0])
+    n = int(plan[1])
+    per = int(plan[2])
+    to = 0
+    end = per
+    while end <= n:
+        low = end - per
+        if low < first:
+            low = first
+        high = end
+        if high > last:
+            high = last
+        for row in range(k):
+            total = 0
+            at = row * n
+            for j in range(low, high):
+                total += ((int(errors[j]) ^ 0x8000) - 0x8000) * ((int(d[at + j]) ^ 0x8000) - 0x8000)
+            out[to] = total
+            to += 1
+        end += per

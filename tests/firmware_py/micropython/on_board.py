@@ -10,10 +10,15 @@ from array import array
 
 
 def report(job):
-    """Cells, sums and logits of each image; then, with labels, the correction after learning; then a saved state."""
+    """Cells, sums and logits of each image; then, with labels, the correction after learning; then a saved state.
+
+    begin: a folder with the state to begin with.
+    """
     from rram_edge import Chip, kernels
 
     chip = Chip(job["bundle"], job["seed"], job["read_noise"], **job.get("learning", {}))
+    if "begin" in job:
+        chip.restore(job["begin"])
     out = {"kernels": kernels.NAME, "cells": chip.cells_sha256(), "images": [], "before": []}
     for image in job["images"]:
         kept = []
@@ -23,7 +28,10 @@ def report(job):
         out["images"].append({"sums": sums, "logits": digits(y), "same": same})
     for image, label in zip(job["images"], job.get("labels", [])):
         out["before"].append(chip.learn_one(bytes(image), label))
-    out["correction"] = correction(chip)
+    out["correction"], out["counters"] = correction(chip), [chip.step, chip.read]
+    if chip.learner and chip.learner.watch:
+        watch = chip.learner.watch
+        out["watch"], out["anchors"] = [watch.absurd, watch.known, watch.undone], list(watch.anchors)
     if "save" in job:
         chip.save(job["save"])
         out["generation"] = chip.save(job["save"])
@@ -34,8 +42,9 @@ def report(job):
 
 
 def correction(chip):
-    """All numbers that learning changes."""
-    return [[digits(getattr(layer, key)) for key in ("gain", "offset", "value", "ms")] for layer in chip.layers]
+    """All numbers of the correction that a state may bring back; a network of integers has none."""
+    keys = ("gain", "offset", "value", "ms", "a", "b")
+    return [[digits(getattr(layer, key)) for key in keys] for layer in chip.layers if not layer.node.integer]
 
 
 def kernel_runs(module, jobs):

@@ -8,13 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware_py import AdaptConfig, Replay
+from firmware_py import AdaptConfig, Chip, Replay
 from firmware_py.bundle import Bundle
 from firmware_py.replay import NO_REPLAY
-from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle
-from tests.firmware_py.micropython.cases import assert_the_same_learning, job_of, numbers, oracle, shaped
+from tests.firmware_py.make_bundle import CONV, DENSE, INTEGERS, MOBILE, RESNET, Synthetic, make_bundle
+from tests.firmware_py.micropython.cases import (
+    assert_the_same_learning,
+    assert_the_same_predictions,
+    job_of,
+    numbers,
+    oracle,
+    shaped,
+)
 from tests.firmware_py.micropython.on_board import report
 from tests.firmware_py.micropython.test_predict import POOLS
+from tests.firmware_py.test_learn import FORKED
+from tests.firmware_py.test_low_rank import opened as ranked
+from tests.firmware_py.test_not_finite import spoil
 
 import rram_edge  # isort: skip  # on the path by cases
 
@@ -25,12 +35,15 @@ SETTINGS: dict[str, tuple[dict[str, Any], AdaptConfig]] = {
         AdaptConfig("sgd", 0.5, 4, 0.2, replay=NO_REPLAY),
     ),
     "replay": ({"replay": [3, 2], "beta": 0.5}, AdaptConfig(beta=0.5, replay=Replay(3, 2))),
+    "sign": ({"replay": [0, 0], "optimizer": "sign"}, AdaptConfig("sign", replay=NO_REPLAY)),
     "default": ({}, AdaptConfig()),
 }
 NETWORKS = {
     "dense": Synthetic(nodes=DENSE, mask_share=0.3),
     "convolutions": Synthetic(nodes=CONV),
     "branches": Synthetic(nodes=RESNET, input_shape=(8, 8, 2)),
+    "forked": Synthetic(nodes=FORKED, input_shape=(5, 5, 1), mask_share=0.2),
+    "groups and activations": Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), mask_share=0.2),
     "pools": Synthetic(nodes=POOLS, input_shape=(8, 9, 2)),
     "a wide layer": Synthetic(nodes=[{"op": "flatten"}, {"op": "dense", "name": "a", "out": [700]}, {"op": "relu"},
                                      {"op": "dense", "name": "b", "out": [3]}], input_shape=(3, 3, 1)),
@@ -49,6 +62,43 @@ def test_corrections_after_labels_are_the_oracles(tmp_path: Path, network: str, 
     assert_the_same_learning(report(job), bundle, job, adapt)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("network", ["dense", "branches", "groups and activations"])
+def test_wild_corrections_predict_and_learn_alike(tmp_path: Path, network: str, seed: int) -> None:
+    """Numbers at the ends of float32, so that sums of them are not finite: docs/numerics.md, sections 4 and 5."""
+    bundle = Bundle.open(make_bundle(tmp_path / "b", NETWORKS[network]))
+    labels = [0, 1, 2]
+    job = job_of(bundle, True, labels=labels, begin=str(tmp_path / "state"))
+    job["learning"] = {"optimizer": "sgd" if seed % 2 else "rms", "lr": 100.0, "replay": [0, 0]}
+    chip = Chip(bundle, job["seed"])
+    spoil(chip.correction, seed)
+    chip.save(tmp_path / "state")
+    found = report(job)
+    assert_the_same_predictions(found, bundle, job)
+    adapt = AdaptConfig("sgd" if seed % 2 else "rms", 100.0, replay=NO_REPLAY)
+    assert_the_same_learning(found, bundle, job, adapt)
+
+
+def test_what_cannot_learn_says_so_and_predicts(tmp_path: Path) -> None:
+    path = make_bundle(tmp_path / "b", Synthetic(nodes=INTEGERS))
+    with pytest.raises(rram_edge.RramError, match="learn: an integer network has no gains, offsets and SRAM values"):
+        rram_edge.Chip(str(path)).learn_one(bytes(64), 0)
+    chip = rram_edge.Chip(str(ranked(tmp_path, DENSE, 8, (2, 1)).path))
+    with pytest.raises(rram_edge.RramError, match="learn: the bundle's correction has a low-rank part"):
+        chip.learn_one(bytes(64), 0)
+    assert (chip.step, chip.read) == (0, 0)
+
+
+def test_a_state_of_integers_is_its_counters(tmp_path: Path) -> None:
+    bundle = Bundle.open(make_bundle(tmp_path / "b", Synthetic(nodes=INTEGERS)))
+    job = job_of(bundle, True, restore=str(tmp_path / "state"))
+    chip = oracle(bundle, job)
+    chip.predict_one(shaped(bundle, job["images"][0]))
+    chip.save(tmp_path / "state")
+    found = report(job)
+    assert (found["restored"], found["counters"]) == (1, [0, 1])
+
+
 def test_no_error_changes_nothing(tmp_path: Path) -> None:
     path = make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))
     chip = rram_edge.Chip(str(path), replay=(0, 0))
@@ -60,7 +110,7 @@ def test_no_error_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("learning", "text"), [
-    ({"optimizer": "adam"}, "adapt: optimizer: 'adam' is not 'rms' or 'sgd'"),
+    ({"optimizer": "adam"}, "adapt: optimizer: 'adam' is not one of rms, sgd, sign"),
     ({"lr": 0}, "adapt: lr 0, "),
     ({"horizon": 0}, "expected lr > 0, horizon >= 1"),
     ({"beta": 1}, "beta in"),

@@ -13,14 +13,14 @@ import pytest
 from firmware_py import AdaptConfig
 from firmware_py.bundle import Bundle
 from firmware_py.container import read_container
-from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle, write
+from tests.firmware_py.make_bundle import CONV, DENSE, MOBILE, RESNET, Synthetic, make_bundle, write
 from tests.firmware_py.micropython.cases import (
     ENGINE,
-    MICROPYTHON,
     assert_the_same_learning,
     assert_the_same_predictions,
     in_micropython,
     job_of,
+    needs_micropython,
     oracle,
 )
 from tests.firmware_py.micropython.on_board import kernel_runs, report
@@ -28,13 +28,13 @@ from tests.firmware_py.micropython.test_predict import POOLS
 
 from rram_edge import plain  # isort: skip  # on the path by cases
 
-REASON = "no `micropython` on the path (tox -e micropython has one), and RRAM_EDGE_MICROPYTHON names none"
-pytestmark = pytest.mark.skipif(MICROPYTHON is None, reason=REASON)
+pytestmark = needs_micropython
 
 NETWORKS = {
     "dense": Synthetic(nodes=DENSE, mask_share=0.3),
     "convolutions": Synthetic(nodes=CONV),
     "branches": Synthetic(nodes=RESNET, input_shape=(8, 8, 2)),
+    "groups and activations": Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), mask_share=0.2),
     "pools": Synthetic(nodes=POOLS, input_shape=(8, 9, 2)),
     "stuck cells": Synthetic(nodes=DENSE, faults=(2**30, 3 * 2**30, 100, 3000)),
 }
@@ -101,8 +101,10 @@ def test_viper_computes_what_bytecode_computes(tmp_path: Path) -> None:
     words = np.concatenate([rng.integers(0, 2**32, 40), [0, 127, 255 << 7, 256 << 7, 2**31 - 1, 2**31, 2**32 - 1]])
     n, k = 6, 20
     d = rng.choice([-32767, -1, 0, 1, 32767], (k, n)).reshape(-1).tolist()
-    codes = rng.choice([-127, -1, 0, 1, 255], k).tolist()
-    geometry = [4, 5, 3, 3, 2, 2, 1, 1, 1, 6]  # height, width, channels, kernel, stride, padding, columns
+    codes = rng.choice([-127, -1, 0, 1, 255], 6 * k).tolist()
+    plans = [[k, n, per] for per in (6, 3, 2, 1)]  # one group to six
+    place = [4, 5, 4, 3, 2, 2, 1, 1, 1, 6]  # height, width, channels, kernel, stride, padding, columns
+    geometries = [place + more for more in ([1, 1, 4], [2, 1, 4], [1, 3, 2], [2, 2, 1])]  # dilation, channels a group
     steps = rng.integers(-(2**24), 2**24, (2, 2, 514)).reshape(-1).tolist()  # neighbours differ by less than 2^25
     count = len(words)
     index, fraction = rng.integers(0, 513, count) + 2**15 * rng.integers(0, 2, count), rng.integers(0, 2**18, count)
@@ -113,12 +115,16 @@ def test_viper_computes_what_bytecode_computes(tmp_path: Path) -> None:
         ["octave", [["H", [0] * count], ["I", [0] * count], ["I", words.tolist()]], [count]],
         ["cells", [["h", [0] * count], ["H", index.tolist()], ["I", fraction.tolist()],
                    ["B", rng.integers(0, 2, count).tolist()], ["i", steps]], [count]],
-        ["sums", [["i", [9] * n], ["h", codes], ["h", d]], [3, 15, n]],
-        ["powers", [["i", [9] * n], ["h", codes], ["B", rng.integers(0, 256, k * n).tolist()]], [3, 15, n]],
-        ["transposed", [["i", [9] * k], ["h", rng.integers(-127, 128, n).tolist()], ["h", d]], [k, n, 2, n]],
-        *(["window", [["h", [9] * 18], ["h", rng.integers(-127, 256, 60).tolist()], ["i", geometry]], [position]]
-          for position in range(12)),
+        *(["window", [["h", [9] * 24], ["h", rng.integers(-127, 256, 80).tolist()], ["i", geometry]], [position]]
+          for geometry in geometries for position in range(12)),
     ]  # fmt: skip
+    v, errors = rng.integers(0, 256, k * n).tolist(), rng.integers(-127, 128, n).tolist()
+    for plan in plans:
+        jobs += [
+            ["sums", [["i", [9] * n], ["h", codes], ["h", d], ["i", plan]], [3, 18]],
+            ["powers", [["i", [9] * n], ["h", codes], ["B", v], ["i", plan]], [3, 18]],
+            ["transposed", [["i", [9] * 6 * k], ["h", errors], ["h", d], ["i", plan]], [2, n - 1]],
+        ]
     assert in_micropython({"kernels": jobs}, tmp_path) == kernel_runs(plain, json.loads(json.dumps(jobs)))
 
 

@@ -15,9 +15,10 @@ import pytest
 
 from firmware_py.bundle import Bundle
 from firmware_py.container import read_container
-from tests.firmware_py.make_bundle import CONV, DENSE, INTEGERS, RESNET, Synthetic, make_bundle, write
-from tests.firmware_py.micropython.cases import ENGINE, assert_the_same_predictions, job_of, oracle, shaped
+from tests.firmware_py.make_bundle import CONV, DENSE, INTEGERS, MOBILE, RESNET, Synthetic, make_bundle, write
+from tests.firmware_py.micropython.cases import ENGINE, assert_the_same_predictions, job_of, numbers, oracle, shaped
 from tests.firmware_py.micropython.on_board import kernel_runs, report
+from tests.firmware_py.test_low_rank import opened as ranked
 from tests.firmware_py.test_numpy_engine import LAYERS
 
 import rram_edge  # isort: skip  # on the path by cases
@@ -39,6 +40,8 @@ NETWORKS: dict[str, Synthetic] = {
     "convolutions": Synthetic(nodes=CONV),
     "branches": Synthetic(nodes=RESNET, input_shape=(8, 8, 2)),
     "pools": Synthetic(nodes=POOLS, input_shape=(8, 9, 2)),
+    "groups and activations": Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), mask_share=0.2),
+    "integers": Synthetic(nodes=INTEGERS),
     "stuck cells": Synthetic(nodes=DENSE, faults=(2**30, 3 * 2**30, 100, 3000)),
     "many bits": Synthetic(nodes=CONV, adc_bits=16, rows=256),
     "few bits": Synthetic(nodes=CONV, adc_bits=4, dac_bits=3, levels=2),
@@ -87,10 +90,10 @@ def test_sums_are_matrix_products() -> None:
     rng = np.random.default_rng(2)
     d, v = rng.integers(-32767, 32768, (9, 5)), rng.integers(0, 256, (9, 5))
     codes = rng.integers(-127, 256, 9)
-    buffers = [["i", [7] * 5], ["h", codes.tolist()], ["h", d.reshape(-1).tolist()]]
-    jobs = [["sums", buffers, [2, 6, 5]],
-            ["powers", [*buffers[:2], ["B", v.reshape(-1).tolist()]], [2, 6, 5]],
-            ["transposed", [["i", [0] * 9], ["h", (codes[:5] - 64).tolist()], buffers[2]], [9, 5, 1, 4]]]  # fmt: skip
+    buffers, plan = [["i", [7] * 5], ["h", codes.tolist()], ["h", d.reshape(-1).tolist()]], ["i", [9, 5, 5]]
+    jobs = [["sums", [*buffers, plan], [2, 8]],
+            ["powers", [*buffers[:2], ["B", v.reshape(-1).tolist()], plan], [2, 8]],
+            ["transposed", [["i", [0] * 9], ["h", (codes[:5] - 64).tolist()], buffers[2], plan], [1, 4]]]  # fmt: skip
     found = [np.frombuffer(bytes.fromhex(text), "<i4") for text in kernel_runs(plain, jobs)]
     np.testing.assert_array_equal(found[0], codes[2:8] @ d[2:8])
     np.testing.assert_array_equal(found[1], (codes[2:8] ** 2 // 2) @ v[2:8])
@@ -117,7 +120,8 @@ def test_bytes_and_floats_are_the_same_image(bundle: Bundle) -> None:
 
 
 def test_the_class_is_the_first_of_the_largest() -> None:
-    assert rram_edge.largest([1.0, 3.0, 3.0, 2.0]) == 1
+    for logits in ([1.0, 3.0, 3.0, 2.0], [2.0], [1.0, float("nan"), 3.0, float("nan")], [-np.inf, -np.inf]):
+        assert rram_edge.largest(logits) == np.argmax(logits)
 
 
 @pytest.mark.parametrize(("x", "text"), [
@@ -147,22 +151,13 @@ def test_the_selftest_passes_and_fails_where_it_must(tmp_path: Path, bundle: Bun
     assert [line[:4] for line in selftest.selftest(str(tmp_path / "other"))] == ["    ", "FAIL", "FAIL"]
 
 
-def test_a_network_of_integers_is_refused(tmp_path: Path) -> None:
-    path = make_bundle(tmp_path / "b", Synthetic(nodes=INTEGERS))
-    with pytest.raises(rram_edge.RramError, match=r"nodes\[0\]: conv2d of integers given, expected float networks"):
-        rram_edge.Chip(str(path))
-
-
-@pytest.mark.parametrize(("change", "text"), [
-    ({"groups": 3, "out": [8, 8, 6]}, "groups or dilation given, expected neither here"),
-    ({"dilation": [2, 1]}, "groups or dilation given, expected neither here"),
-])  # fmt: skip
-def test_convolutions_that_only_the_other_engines_know_are_refused(tmp_path: Path, change: Any, text: str) -> None:
-    first = {"op": "conv2d", "name": "c", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [8, 8, 5]}
-    nodes = [first | change, {"op": "flatten"}, {"op": "dense", "name": "fc", "out": [4]}]
-    path = make_bundle(tmp_path / "b", Synthetic(nodes=nodes, input_shape=(8, 8, 3)))
-    with pytest.raises(rram_edge.RramError, match=rf"nodes\[0\]: {text}"):
-        rram_edge.Chip(str(path))
+def test_an_operator_that_no_engine_knows_is_refused(tmp_path: Path) -> None:
+    metadata, tensors, _ = read_container(make_bundle(tmp_path / "b", Synthetic(nodes=DENSE)))
+    del metadata["digest"]
+    graph = metadata["graph"].replace('"relu"', '"tanh"')
+    write(tmp_path / "other", metadata | {"graph": graph}, {name: np.array(t) for name, t in tensors.items()})
+    with pytest.raises(rram_edge.RramError, match=r"nodes\[2\]: tanh given, expected one of conv2d, dense, add"):
+        rram_edge.Chip(str(tmp_path / "other"))
 
 
 @pytest.mark.parametrize("key", ["adc_gain_sigma", "adc_offset_sigma_lsb"])
@@ -179,11 +174,17 @@ def test_cells_that_age_are_refused(tmp_path: Path, more: dict[str, Any], name: 
         rram_edge.Chip(str(path))
 
 
-def test_an_activation_that_only_the_other_engines_know_is_refused(tmp_path: Path) -> None:
-    nodes = [{"op": "hard_swish"}, {"op": "flatten"}, {"op": "dense", "name": "fc", "out": [4]}]
-    path = make_bundle(tmp_path / "b", Synthetic(nodes=nodes))
-    with pytest.raises(rram_edge.RramError, match=r"nodes\[0\]: hard_swish given, expected float networks of conv2d"):
-        rram_edge.Chip(str(path))
+@pytest.mark.parametrize("value", [0, None, 0.5])
+def test_an_effect_of_the_macro_that_is_not_carried_is_refused_where_it_is_on(tmp_path: Path, value: Any) -> None:
+    metadata, tensors, _ = read_container(make_bundle(tmp_path / "b", Synthetic(nodes=DENSE)))
+    del metadata["digest"]
+    macro = json.dumps(json.loads(metadata["macro"]) | {"wire": value})
+    write(tmp_path / "other", metadata | {"macro": macro}, {name: np.array(t) for name, t in tensors.items()})
+    if not value:
+        rram_edge.Chip(str(tmp_path / "other"))
+        return
+    with pytest.raises(rram_edge.RramError, match="macro.wire: 0.5 given, expected none here"):
+        rram_edge.Chip(str(tmp_path / "other"))
 
 
 def with_correction(path: Path, **more: Any) -> Path:
@@ -198,9 +199,34 @@ def with_correction(path: Path, **more: Any) -> Path:
     return other
 
 
-def test_a_low_rank_correction_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(rram_edge.RramError, match="correction.layers.fc1.rank: 2 given, MicroPython carries 0"):
-        rram_edge.Chip(str(with_correction(tmp_path / "b", rank=2)))
+@pytest.mark.parametrize("bits", [8, 32])
+@pytest.mark.parametrize("nodes", [CONV, DENSE], ids=["convolutions", "dense"])
+def test_a_low_rank_correction_that_the_oracle_fitted_is_its_own(tmp_path: Path, nodes: list, bits: int) -> None:
+    bundle = ranked(tmp_path, nodes, bits, (2, 1, 2)[: 2 + (nodes is CONV)])
+    job = job_of(bundle, True, begin=str(tmp_path / "state"), save=str(tmp_path / "saved"))
+    (tmp_path / "saved").mkdir()
+    chip = oracle(bundle, job)
+    chip.calibrate()
+    chip.save(tmp_path / "state")
+    found = report(job)
+    assert np.any(chip.correction.layers[0].a)
+    assert_the_same_predictions(found, bundle, job)
+    again = oracle(bundle, {**job, "begin": job["save"]})
+    for ours, theirs, texts in zip(again.correction.layers, chip.correction.layers, found["correction"], strict=True):
+        for key, text in (("a", texts[4]), ("b", texts[5])):
+            np.testing.assert_array_equal(getattr(ours, key), getattr(theirs, key))
+            np.testing.assert_array_equal(numbers(text, "<f4"), getattr(ours, key).reshape(-1))
+
+
+def test_a_low_rank_part_of_groups_is_refused(tmp_path: Path) -> None:
+    path = make_bundle(tmp_path / "b", Synthetic(nodes=MOBILE, input_shape=(8, 8, 2)))
+    metadata, tensors, _ = read_container(path)
+    del metadata["digest"]
+    layers = {name: {"rank": int(name == "deep")} for name in ("first", "deep", "far", "fc")}
+    document = json.dumps({"value_bits": 8, "number_bits": 16, "layers": layers})
+    write(path, metadata | {"correction": document}, {name: np.array(t) for name, t in tensors.items()})
+    with pytest.raises(rram_edge.RramError, match=r"correction\.deep: a low-rank part of a convolution with groups"):
+        rram_edge.Chip(str(path))
 
 
 def test_codes_of_the_correction_are_the_oracles(tmp_path: Path) -> None:
@@ -222,6 +248,15 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, bundle: Bundle, s
     with pytest.raises(rram_edge.RramError, match=text) as caught:
         rram_edge.Chip(str(tmp_path / "bad"))
     assert str(tmp_path / "bad") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_no_number_has_the_lowest_code_and_infinity_the_end(tmp_path: Path) -> None:
+    chip = rram_edge.Chip(str(make_bundle(tmp_path / "b", Synthetic(nodes=DENSE))))
+    wild = np.array([np.nan, np.inf, -np.inf, 0.5, -3], np.float32)
+    for signed, expected in ((False, [0, 255, 0, 128, 0]), (True, [-127, 127, -127, 127, -127])):
+        chip.layers[0].codes = (-127, 127) if signed else (0, 255)
+        chip.layers[0].dac_lsb = 1 / 255
+        assert chip.layers[0].dac(wild.tolist()).tolist() == expected
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
