@@ -15,7 +15,7 @@ from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
 from firmware_py.integer import Thresholds, refuse_integer
-from firmware_py.learn import step_scales
+from firmware_py.update import check_state, step_scales
 
 F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
@@ -23,7 +23,7 @@ U32 = npt.NDArray[np.uint32]
 # enum rram_op
 _OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7,
         "relu6": 8, "leaky_relu": 9, "hard_swish": 10, "softmax": 11, "concat": 12}  # fmt: skip
-_OPTIMIZERS = {"sgd": 0, "rms": 1, "sign": 2}
+_OPTIMIZERS = {"sgd": 0, "rms": 1, "sign": 2, "momentum": 3}
 
 
 def available() -> bool:
@@ -153,6 +153,8 @@ class CEngine:
         """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
         classes = len(self.bundle.classes)
         refuse_integer(self.bundle.nodes, "learn")
+        for layer in self.correction.layers:
+            check_state(layer, adapt)
         if x.shape != self.bundle.input_shape or not 0 <= label < classes:
             raise RramError(f"learn: image of shape {list(x.shape)} with label {label}, expected "
                             f"{list(self.bundle.input_shape)} and a label from 0 to {classes - 1}")  # fmt: skip
@@ -252,3 +254,4 @@ class CEngine:
         target.mask_row = self._pin(layer.mask_rows, "uint16_t[]")
         for name, scale in zip(("gain_scale", "offset_scale", "value_scale"), step_scales(layer), strict=True):
             setattr(target, name, self._pin(np.ascontiguousarray(scale), "float[]"))
+        target.velocity = self._pin(correction.velocity, "float[]")

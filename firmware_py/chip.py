@@ -80,8 +80,8 @@ class Chip:
             raise RramError(f"chip: seed: {seed} is not from 0 to 2^64 - 1")
         self.bundle, self.seed, self.adapt = bundle, int(seed), adapt or AdaptConfig()
         self.effects = effects or Effects()
-        self.correction: Correction = initial_correction(bundle)
-        self.sram: SramCount = count_sram(bundle)
+        self.correction: Correction = initial_correction(bundle, self.adapt)
+        self.sram: SramCount = count_sram(bundle, adapt=self.adapt)
         self.replay = ReplayMemory(self.adapt.replay, bundle.input_shape)
         self.watch = None if self.adapt.guard is None else Watch(self.adapt.guard)
         self._free = threading.RLock()  # the guard reads while a label is learned
@@ -159,6 +159,7 @@ class Chip:
         if len(images) == 0:
             raise RramError("calibrate: 0 vectors given, expected at least 1")
         report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read, kind)
+        self.correction.restart()
         self.correction.read += len(images)
         return report
 
@@ -175,13 +176,14 @@ class Chip:
     def restore(self, folder: str | Path) -> StateInfo | None:
         """Take over the newest valid state of `folder`; None if there is none. RramError if it is another chip's.
 
-        Labelled images are not part of a state: the replay memory is empty afterwards.
+        Labelled images and the optimiser's memory but `ms` are not part of a state: both are empty afterwards.
         """
         found = load_state(folder, self.bundle.digest, self.seed)
         if found is None:
             return None
         arrays, info = found
         self.correction.load(self.bundle, arrays)
+        self.correction.restart()
         self.replay.clear()
         if self.watch:
             self.watch.clear()

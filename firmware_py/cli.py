@@ -127,7 +127,8 @@ def _adapt(commands: Any) -> None:
         ("--waiting", 1000, "images kept for labels that come late"),
     ):
         parser.add_argument(option, metavar="N", type=_positive, default=default, help=f"{text} (default {default})")
-    parser.add_argument("--optimizer", choices=("rms", "sgd", "sign"), help="how labels change the SRAM (default rms)")
+    parser.add_argument("--optimizer", choices=("rms", "sgd", "sign", "momentum"),
+                        help="how labels change the SRAM (default rms)")  # fmt: skip
     parser.add_argument("--lr", metavar="X", type=float, help="learning rate")
     parser.add_argument("--horizon", metavar="N", type=_positive, help="labels over which the learning rate falls")
     parser.add_argument("--replay", metavar="N[:K]",

@@ -16,7 +16,7 @@ from firmware_py.replay import Replay
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
-Optimizer = Literal["rms", "sgd", "sign"]
+Optimizer = Literal["rms", "sgd", "sign", "momentum"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 64 bits end
 
@@ -25,9 +25,9 @@ MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 6
 class AdaptConfig:
     """How labels change the correction (docs/numerics.md, section 5).
 
-    lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square.
-    A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that rate. guard: which labels are
-    learned at all, and what is undone (None: all, and nothing).
+    lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square,
+    and of momentum's mean gradient. A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that
+    rate. guard: which labels are learned at all, and what is undone (None: all, and nothing).
     """
 
     optimizer: Optimizer = "rms"
@@ -53,10 +53,15 @@ def _nothing() -> F32:
     return np.zeros((0, 0), np.float32)
 
 
+def _no_state() -> F32:
+    return np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True)
 class LayerCorrection:
     """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group), low-rank a [K, rank], b
-    [rank, N]. Engines write in place.
+    [rank, N]; velocity [2 N + entries], momentum's mean gradient of gains, offsets, values, empty without momentum.
+    Engines write in place.
     """
 
     gain: F32
@@ -65,6 +70,7 @@ class LayerCorrection:
     ms: npt.NDArray[np.float64]
     a: F32 = field(default_factory=_nothing)
     b: F32 = field(default_factory=_nothing)
+    velocity: F32 = field(default_factory=_no_state)
 
     def settle(self, spec: AnalogLayer) -> None:
         """Round every number, in place, to what the SRAM can hold (firmware_py.sram); float32 stays as it is."""
@@ -97,6 +103,11 @@ class Correction:
         for spec, layer in zip(bundle.layers, self.layers, strict=True):
             layer.settle(spec)
 
+    def restart(self) -> None:
+        """Forget, in place, what an optimiser remembers beside `ms`; it is not part of a saved state."""
+        for layer in self.layers:
+            layer.velocity[...] = 0
+
     def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Take saved arrays over, in place; RramError names one that is missing, of another shape or out of range."""
         mine = self.arrays(bundle)
@@ -116,12 +127,17 @@ class Correction:
         self.step, self.read = (int(n) for n in arrays["counters"])
 
 
-def initial_correction(bundle: Bundle) -> Correction:
-    """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0."""
+def initial_correction(bundle: Bundle, adapt: AdaptConfig | None = None) -> Correction:
+    """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0.
+
+    adapt: the learning to come, by which the optimiser's memory is made.
+    """
+    remembers = adapt is not None and adapt.optimizer == "momentum"
 
     def layer(spec: AnalogLayer) -> LayerCorrection:
         a, b = np.zeros((spec.k, spec.sram.rank), np.float32), np.zeros((spec.sram.rank, spec.n), np.float32)
-        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3), a, b)
+        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3), a, b,
+                                np.zeros(remembers * (2 * spec.n + spec.mask_value.size), np.float32))  # fmt: skip
         first.settle(spec)
         return first
 
@@ -140,12 +156,12 @@ class SramCount:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-def count_sram(bundle: Bundle, learning: bool = True) -> SramCount:
+def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None = None) -> SramCount:
     """Count the SRAM of a correction; parts in bytes, each rounded up.
 
     A float32 correction as the runtime keeps it: uint16 rows, int32 column starts. One of codes by their bits
     (firmware_py.sram), but float32 numbers while `learning` is on, which works on these. The optimiser's state (float64
-    RMS per group, two counters) is counted only with `learning`.
+    RMS per group, two counters; momentum's mean gradient, float32, where `adapt` says so) only with `learning`.
     """
     specs = [spec for spec in bundle.layers if not spec.node.integer]  # those that have a correction
     entries = [int(spec.mask_rows.size) for spec in specs]
@@ -163,5 +179,7 @@ def count_sram(bundle: Bundle, learning: bool = True) -> SramCount:
         parts = parts | {"indices": packed["indices"]} if learning else packed
     if learning:
         parts["optimizer"] = 8 * 3 * len(specs) + 16
+    if learning and adapt is not None and adapt.optimizer == "momentum":
+        parts["optimizer"] += 4 * (2 * columns + values)
     percent = 100 * (values + low_rank + 2 * columns) / weights
     return SramCount(values, columns, columns, percent, sum(parts.values()), parts)

@@ -1,4 +1,4 @@
-"""One label, one step: the backward pass that a chip can do, and the update of the correction.
+"""One label, one step: the backward pass that a chip can do. firmware_py.update changes the correction.
 
 Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers
 (docs/numerics.md, section 5).
@@ -6,7 +6,6 @@ Errors are 8-bit codes like activations, so transposed reads of the array and al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,24 +13,16 @@ import numpy.typing as npt
 
 from firmware_py.activations import ACTIVATIONS, activation_backward, probabilities
 from firmware_py.bundle import AnalogLayer
-from firmware_py.correction import AdaptConfig, LayerCorrection
+from firmware_py.correction import AdaptConfig
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
 from firmware_py.integer import refuse_integer
+from firmware_py.update import Gradients, update
 from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
     from firmware_py.numpy_engine import LayerTrace, NumpyEngine
 
 F32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """dLoss by gain [N], offset [N], value [entries] of one layer, float32."""
-
-    gain: F32
-    offset: F32
-    value: F32
 
 
 def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
@@ -147,34 +138,3 @@ def _shared_out(node: Node, share: F32) -> F32:
     sample = np.arange(len(share))[:, None, None, None, None]
     np.add.at(dx, (sample, y[:, None, :, None], x[None, :, None, :]), share[:, :, :, None, None])
     return dx
-
-
-def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig) -> None:
-    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays."""
-    prior = step_scales(layer)
-    for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), prior, strict=True)):
-        natural = getattr(g, name) * sv
-        if natural.size == 0:
-            continue
-        factor = np.float32(adapt.rate(step))
-        if adapt.optimizer == "sign":
-            natural = np.sign(natural)
-        if adapt.optimizer == "rms":
-            wide = natural.astype(np.float64)
-            mean = np.cumsum(wide * wide)[-1] / natural.size  # in order
-            if not np.isfinite(mean):
-                continue
-            old = correction.ms[group]
-            correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
-            factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
-        parameter = getattr(correction, name)
-        moved = parameter - factor * (sv * natural)
-        np.copyto(parameter, moved, where=np.isfinite(moved))
-
-
-def step_scales(layer: AnalogLayer) -> tuple[F32, F32, F32]:
-    """Prior step scales of gain, offset and mask values, float32."""
-    gain = np.float32(0.1) * np.abs(layer.gain)
-    offset = np.float32(0.1) * layer.y_std
-    value = np.exp2(layer.mask_lr_exp.astype(np.float64) / 2).astype(np.float32)
-    return gain, offset, value

@@ -1,6 +1,5 @@
-/* One label, one step: the backward pass that a chip can do, and the update of the correction (numerics.md, section 5).
+/* One label, one step: the backward pass that a chip can do (numerics.md, section 5).
  * Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers. */
-#include <math.h>
 #include <string.h>
 
 #include "learn.h"
@@ -49,42 +48,16 @@ static void softmax_error(float *logits, size_t classes, uint32_t label) {
     logits[label] -= 1.0f;
 }
 
-/* One group of parameters: natural gradient n = g sv, then a step of f sv n; the gradients are used up. What would not
- * be finite stays as it is. */
-static void update_group(const rram_adapt *adapt, size_t count, float *parameter, const float *sv, float *g,
-                         double *ms) {
-    if (count == 0) return;
-    double sum = 0, rate = adapt->lr_t;
-    for (size_t i = 0; i < count; i++) g[i] = g[i] * sv[i];
-    for (size_t i = 0; adapt->optimizer == RRAM_SIGN && i < count; i++)
-        g[i] = g[i] > 0.0f ? 1.0f : g[i] < 0.0f ? -1.0f : 0.0f;
-    if (adapt->optimizer == RRAM_RMS) {
-        for (size_t i = 0; i < count; i++) sum += (double)g[i] * (double)g[i];
-        const double mean = sum / (double)count;
-        if (!isfinite(mean)) return;
-        *ms = *ms > 0 ? adapt->beta * *ms + (1 - adapt->beta) * mean : mean;
-        rate = adapt->lr_t / (sqrt(*ms) + 1e-12);
-    }
-    const float f = (float)rate;
-    for (size_t i = 0; i < count; i++) {
-        const float moved = parameter[i] - f * (sv[i] * g[i]);
-        if (isfinite(moved)) parameter[i] = moved;
-    }
-}
-
 /* One analog layer: gradients, dLoss/dinput (stored, or added to what is there), update. 0: no error is left. */
 static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, int add, float *dx) {
     const layer *l = s->analog;
-    const rram_node *d = &l->d;
     learn_memory m;
     learn_memory_at(l, net->scratch, s->spare, s->room, &m);
     const float scale = net->kern->quantize(s->y, (size_t)l->p * l->n, NULL, l->n, m.c);
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
     if (l->inner) analog_backward(net->kern, l, s->y, add, dx, &m);
-    update_group(adapt, l->n, d->gain, d->gain_scale, m.gain, d->ms);
-    update_group(adapt, l->n, d->offset, d->offset_scale, m.offset, d->ms + 1);
-    update_group(adapt, entries_of(l), d->value, d->value_scale, m.value, d->ms + 2);
+    update_layer(l, adapt, &m);
     return 1;
 }
 

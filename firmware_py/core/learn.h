@@ -1,4 +1,4 @@
-/* Memory and parts of one learning step: gradients.c, backward.c, learn.c. */
+/* Memory and parts of one learning step: gradients.c, backward.c, update.c, learn.c. */
 #ifndef RRAM_LEARN_H
 #define RRAM_LEARN_H
 
@@ -33,5 +33,6 @@ static inline size_t plane_span(const layer *l) {
 
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m);
 void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m);
+void update_layer(const layer *l, const rram_adapt *adapt, const learn_memory *m);
 
 #endif

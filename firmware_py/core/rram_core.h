@@ -25,7 +25,7 @@ enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
 enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
-enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2 };
+enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
@@ -61,6 +61,8 @@ typedef struct rram_node {
     const int32_t *thresholds; /* [most][out_c], rising */
     const uint16_t *row;       /* rename: [in] which output an input counts in; sums must lie within -127..127 */
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
+    /* What optimisers other than RRAM_RMS remember; NULL: no room, such a step leaves the layer as it is. */
+    float *velocity; /* [2 N + nnz] RRAM_MOMENTUM's mean gradient: gains, offsets, values; zeros at the start */
 } rram_node;
 
 typedef struct rram_desc {
@@ -79,7 +81,7 @@ typedef struct rram_desc {
 typedef struct rram_adapt {
     uint32_t optimizer; /* enum rram_optimizer */
     double lr_t;        /* learning rate of this step */
-    double beta;        /* memory of the running mean squares */
+    double beta;        /* memory of the running mean squares, of momentum's running mean */
 } rram_adapt;
 
 typedef struct rram_net rram_net;

@@ -1,0 +1,71 @@
+"""From gradients to changes of the correction: the optimisers (docs/numerics.md, section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_py.bundle import AnalogLayer
+from firmware_py.correction import AdaptConfig, LayerCorrection
+from firmware_py.errors import RramError
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """dLoss by gain [N], offset [N], value [entries] of one layer, float32."""
+
+    gain: F32
+    offset: F32
+    value: F32
+
+
+def check_state(correction: LayerCorrection, adapt: AdaptConfig) -> None:
+    """RramError where the optimiser has no memory here: `initial_correction` was not told of it."""
+    if adapt.optimizer == "momentum" and correction.velocity.size == 0:
+        raise RramError("adapt: optimizer: 'momentum' given, but this correction was made without room for its state")
+
+
+def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig) -> None:
+    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays."""
+    check_state(correction, adapt)
+    first = 0
+    for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), step_scales(layer), strict=True)):
+        natural, place = getattr(g, name) * sv, slice(first, first + sv.size)
+        first += sv.size
+        if natural.size == 0:
+            continue
+        factor = np.float32(adapt.rate(step))
+        if adapt.optimizer == "sign":
+            natural = np.sign(natural)
+        if adapt.optimizer == "momentum":
+            natural = accelerate(correction.velocity[place], natural, adapt.beta)
+        if adapt.optimizer == "rms":
+            wide = natural.astype(np.float64)
+            mean = np.cumsum(wide * wide)[-1] / natural.size  # in order
+            if not np.isfinite(mean):
+                continue
+            old = correction.ms[group]
+            correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
+            factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
+        parameter = getattr(correction, name)
+        moved = parameter - factor * (sv * natural)
+        np.copyto(parameter, moved, where=np.isfinite(moved))
+
+
+def accelerate(velocity: F32, natural: F32, beta: float) -> F32:
+    """The running mean of natural gradients, in place in `velocity`; one that is not finite does not enter it."""
+    mean = np.float32(beta) * velocity + np.float32(1 - beta) * natural
+    np.copyto(velocity, mean, where=np.isfinite(mean))
+    return velocity
+
+
+def step_scales(layer: AnalogLayer) -> tuple[F32, F32, F32]:
+    """Prior step scales of gain, offset and mask values, float32."""
+    gain = np.float32(0.1) * np.abs(layer.gain)
+    offset = np.float32(0.1) * layer.y_std
+    value = np.exp2(layer.mask_lr_exp.astype(np.float64) / 2).astype(np.float32)
+    return gain, offset, value
