@@ -24,6 +24,7 @@ U32 = npt.NDArray[np.uint32]
 _OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7,
         "relu6": 8, "leaky_relu": 9, "hard_swish": 10, "softmax": 11, "concat": 12}  # fmt: skip
 _OPTIMIZERS = {"sgd": 0, "rms": 1, "sign": 2, "momentum": 3}
+_ROUNDINGS = {"save": 0, "stochastic": 1, "nearest": 2}
 
 
 def available() -> bool:
@@ -160,7 +161,8 @@ class CEngine:
                             f"{list(self.bundle.input_shape)} and a label from 0 to {classes - 1}")  # fmt: skip
         image = _plain(x, np.dtype(np.float32))
         out = np.empty(classes, np.float32)
-        config = self._ffi.new("rram_adapt *", (_OPTIMIZERS[adapt.optimizer], adapt.rate(step), adapt.beta))
+        config = self._ffi.new("rram_adapt *", (_OPTIMIZERS[adapt.optimizer], adapt.rate(step), adapt.beta,
+                                                   _ROUNDINGS[adapt.rounding]))  # fmt: skip
         view = self._ffi.from_buffer
         with self._lock:
             self._lib.rram_learn(self._net, view(self._floats, image), label, read, config, view(self._floats, out))
@@ -254,4 +256,8 @@ class CEngine:
         target.mask_row = self._pin(layer.mask_rows, "uint16_t[]")
         for name, scale in zip(("gain_scale", "offset_scale", "value_scale"), step_scales(layer), strict=True):
             setattr(target, name, self._pin(np.ascontiguousarray(scale), "float[]"))
+        if layer.sram.packed:
+            target.value_bits, target.number_bits = layer.sram.value.bits, layer.sram.gain.bits
+            exponents = [getattr(layer.sram, key).exponent for key in ("gain", "offset", "value", "a", "b")]
+            target.grid = self._pin(np.exp2(np.array(exponents)).astype(np.float32), "float[]")
         target.velocity = self._pin(correction.velocity, "float[]")

@@ -79,6 +79,9 @@ class Chip:
         if not 0 <= seed < 2**64:
             raise RramError(f"chip: seed: {seed} is not from 0 to 2^64 - 1")
         self.bundle, self.seed, self.adapt = bundle, int(seed), adapt or AdaptConfig()
+        if self.adapt.in_codes and not any(layer.sram.packed for layer in bundle.layers):
+            raise RramError(f"adapt: rounding: {self.adapt.rounding!r} given, but the correction of {bundle.path} is "
+                            "float32, expected one of codes (rram export --value-bits 8)")  # fmt: skip
         self.effects = effects or Effects()
         self.correction: Correction = initial_correction(bundle, self.adapt)
         self.sram: SramCount = count_sram(bundle, adapt=self.adapt)

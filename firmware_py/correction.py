@@ -18,6 +18,8 @@ from firmware_py.sram import count_bits
 F32 = npt.NDArray[np.float32]
 Optimizer = Literal["rms", "sgd", "sign", "momentum"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
+Rounding = Literal["save", "stochastic", "nearest"]
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 64 bits end
 
 
@@ -27,7 +29,8 @@ class AdaptConfig:
 
     lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square,
     and of momentum's mean gradient. A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that
-    rate. guard: which labels are learned at all, and what is undone (None: all, and nothing).
+    rate. guard: which labels are learned at all, and what is undone (None: all, and nothing). rounding: when numbers of
+    an SRAM of codes are rounded to them: 'save', float32 until then, or after every step, 'stochastic' or to 'nearest'.
     """
 
     optimizer: Optimizer = "rms"
@@ -37,12 +40,20 @@ class AdaptConfig:
     beta: float = 0.9
     replay: Replay = field(default_factory=Replay)
     guard: Guard | None = field(default_factory=Guard)
+    rounding: Rounding = "save"
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise RramError(f"adapt: optimizer: {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        if self.rounding not in ROUNDINGS:
+            raise RramError(f"adapt: rounding: {self.rounding!r} is not one of {', '.join(ROUNDINGS)}")
         if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1):
             raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1)")
+
+    @property
+    def in_codes(self) -> bool:
+        """Whether every step leaves the numbers as codes."""
+        return self.rounding != "save"
 
     def rate(self, step: int) -> float:
         """Learning rate of each step of label number `step` (from 0)."""
@@ -160,8 +171,8 @@ def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None 
     """Count the SRAM of a correction; parts in bytes, each rounded up.
 
     A float32 correction as the runtime keeps it: uint16 rows, int32 column starts. One of codes by their bits
-    (firmware_py.sram), but float32 numbers while `learning` is on, which works on these. The optimiser's state (float64
-    RMS per group, two counters; momentum's mean gradient, float32, where `adapt` says so) only with `learning`.
+    (firmware_py.sram), but float32 numbers while `learning` is on, which works on these unless `adapt` rounds steps.
+    The optimiser's state (float64 RMS per group, two counters; momentum's mean gradient, float32) only with `learning`.
     """
     specs = [spec for spec in bundle.layers if not spec.node.integer]  # those that have a correction
     entries = [int(spec.mask_rows.size) for spec in specs]
@@ -176,7 +187,7 @@ def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None 
         shapes = [(spec.k, spec.n) for spec in specs]
         bits = count_bits([spec.sram for spec in specs], shapes, entries, bundle.macro.rows)
         packed = {key: -(-bits[key] // 8) for key in parts}
-        parts = parts | {"indices": packed["indices"]} if learning else packed
+        parts = parts | {"indices": packed["indices"]} if learning and not (adapt and adapt.in_codes) else packed
     if learning:
         parts["optimizer"] = 8 * 3 * len(specs) + 16
     if learning and adapt is not None and adapt.optimizer == "momentum":

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     FAULT = 2
     READ = 3
     REPLAY = 4
+    ROUND = 9
 
 
 def philox4x32(counter: tuple[U32 | int, U32 | int, U32 | int, U32 | int], key: tuple[int, int]) -> list[U32]:

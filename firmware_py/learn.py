@@ -16,7 +16,7 @@ from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
 from firmware_py.integer import refuse_integer
-from firmware_py.update import Gradients, update
+from firmware_py.update import Gradients, uniforms, update
 from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
     logits: F32 = run(nodes, x[None].astype(np.float32), compute)[0]
     run_back(nodes, softmax_error(logits, label), back)
     for index, gradient in updates:
-        update(engine.bundle.layers[index], engine.correction.layers[index], gradient, step, adapt)
+        layer = engine.bundle.layers[index]
+        drawn = uniforms(engine.seed, index, layer, read, adapt)
+        update(layer, engine.correction.layers[index], gradient, step, adapt, drawn)
     return logits
 
 

@@ -1,4 +1,4 @@
-"""From gradients to changes of the correction: the optimisers (docs/numerics.md, section 5)."""
+"""From gradients to changes of the correction: the optimisers, and the grid of codes (docs/numerics.md, section 5)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
+from firmware_py.draws import Purpose, words
 from firmware_py.errors import RramError
 
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,12 @@ def check_state(correction: LayerCorrection, adapt: AdaptConfig) -> None:
         raise RramError("adapt: optimizer: 'momentum' given, but this correction was made without room for its state")
 
 
-def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig) -> None:
-    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays."""
+def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig,
+           uniform: F64 | None = None) -> None:  # fmt: skip
+    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays.
+
+    uniform: from [0, 1), one for each number of the layer, for stochastic rounding.
+    """
     check_state(correction, adapt)
     first = 0
     for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), step_scales(layer), strict=True)):
@@ -51,9 +57,21 @@ def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: 
             old = correction.ms[group]
             correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
             factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
+        change, code = factor * (sv * natural), getattr(layer.sram, name)
         parameter = getattr(correction, name)
-        moved = parameter - factor * (sv * natural)
+        if adapt.in_codes and code.bits < 32:
+            parameter[...] = code.move(parameter, change, None if uniform is None else uniform[place])
+            continue
+        moved = parameter - change
         np.copyto(parameter, moved, where=np.isfinite(moved))
+
+
+def uniforms(seed: int, index: int, layer: AnalogLayer, read: int, adapt: AdaptConfig) -> F64 | None:
+    """What stochastic rounding of analog layer number `index` draws in the step of this read, [numbers]; else None."""
+    if adapt.rounding != "stochastic" or not layer.sram.packed:
+        return None
+    drawn = words(seed, Purpose.ROUND, index, 2 * layer.n + layer.mask_value.size, read)
+    return drawn.astype(np.float64) * 2.0**-32
 
 
 def accelerate(velocity: F32, natural: F32, beta: float) -> F32:

@@ -49,7 +49,8 @@ static void softmax_error(float *logits, size_t classes, uint32_t label) {
 }
 
 /* One analog layer: gradients, dLoss/dinput (stored, or added to what is there), update. 0: no error is left. */
-static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, int add, float *dx) {
+static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, uint64_t read, int add,
+                       float *dx) {
     const layer *l = s->analog;
     learn_memory m;
     learn_memory_at(l, net->scratch, s->spare, s->room, &m);
@@ -57,7 +58,7 @@ static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, in
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
     if (l->inner) analog_backward(net->kern, l, s->y, add, dx, &m);
-    update_layer(l, adapt, &m);
+    update_layer(net, l, adapt, read, &m);
     return 1;
 }
 
@@ -101,7 +102,7 @@ void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, co
             const int32_t source = source_of(s->d, i, k);
             step *to = source >= 0 && net->steps[source].learns ? net->steps + source : NULL;
             if (s->analog) {
-                if (learn_layer(net, s, adapt, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
+                if (learn_layer(net, s, adapt, read, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
             } else if (to && s->d->op == RRAM_ADD) {
                 give(to, s->y);
             } else if (to && s->d->op == RRAM_CONCAT) {

@@ -33,6 +33,6 @@ static inline size_t plane_span(const layer *l) {
 
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m);
 void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m);
-void update_layer(const layer *l, const rram_adapt *adapt, const learn_memory *m);
+void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, uint64_t read, const learn_memory *m);
 
 #endif

@@ -23,9 +23,10 @@
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
                RRAM_THRESHOLDS = 6, RRAM_RENAME = 7, RRAM_RELU6 = 8, RRAM_LEAKY_RELU = 9, RRAM_HARD_SWISH = 10,
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
-enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
+enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ROUND = 9 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3 };
+enum rram_rounding { RRAM_AT_SAVE = 0, RRAM_STOCHASTIC = 1, RRAM_NEAREST = 2 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
@@ -63,6 +64,8 @@ typedef struct rram_node {
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
     /* What optimisers other than RRAM_RMS remember; NULL: no room, such a step leaves the layer as it is. */
     float *velocity; /* [2 N + nnz] RRAM_MOMENTUM's mean gradient: gains, offsets, values; zeros at the start */
+    uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers */
+    const float *grid; /* [5] what one code is worth, powers of two: gains, offsets, values, A, B; NULL: no codes */
 } rram_node;
 
 typedef struct rram_desc {
@@ -82,6 +85,7 @@ typedef struct rram_adapt {
     uint32_t optimizer; /* enum rram_optimizer */
     double lr_t;        /* learning rate of this step */
     double beta;        /* memory of the running mean squares, of momentum's running mean */
+    uint32_t rounding;  /* enum rram_rounding: what a step leaves where a node has codes */
 } rram_adapt;
 
 typedef struct rram_net rram_net;

@@ -12,7 +12,7 @@ from device_models.derive import with_levels
 from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
-from firmware_py.correction import OPTIMIZERS
+from firmware_py.correction import OPTIMIZERS, ROUNDINGS
 from firmware_py.guard import Guard
 from firmware_py.replay import Replay
 from host_tools.errors import HostError
@@ -206,6 +206,8 @@ AXES = {
         Axis("adapt.replay", "IMAGES:REPEATS learned again with each label, 0: none", str, _replay),
         Axis("adapt.guard", "'on', or 'off': every label is learned, nothing undone", str, _guard),
         Axis("adapt.optimizer", f"how labels change the SRAM: {', '.join(OPTIMIZERS)}", str, _in_adapt("optimizer")),
+        Axis("adapt.rounding", f"when numbers become the SRAM's codes: {', '.join(ROUNDINGS)}", str,
+             _in_adapt("rounding")),
         Axis("adapt.beta", "memory of rms and momentum", float, _in_adapt("beta")),
         Axis("adapt.lr", "learning rate of labels", float, _in_adapt("lr")),
     )
