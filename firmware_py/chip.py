@@ -162,7 +162,7 @@ class Chip:
         if len(images) == 0:
             raise RramError("calibrate: 0 vectors given, expected at least 1")
         report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read, kind)
-        self.correction.restart()
+        self.correction.restart(self.bundle, self.adapt)
         self.correction.read += len(images)
         return report
 
@@ -186,7 +186,7 @@ class Chip:
             return None
         arrays, info = found
         self.correction.load(self.bundle, arrays)
-        self.correction.restart()
+        self.correction.restart(self.bundle, self.adapt)
         self.replay.clear()
         if self.watch:
             self.watch.clear()

@@ -13,10 +13,11 @@ from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.errors import RramError
 from firmware_py.guard import Guard
 from firmware_py.replay import Replay
+from firmware_py.rls import first_covariance
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
-Optimizer = Literal["rms", "sgd", "sign", "momentum"]
+Optimizer = Literal["rms", "sgd", "sign", "momentum", "rls"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 Rounding = Literal["save", "stochastic", "nearest"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
@@ -31,6 +32,8 @@ class AdaptConfig:
     and of momentum's mean gradient. A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that
     rate. guard: which labels are learned at all, and what is undone (None: all, and nothing). rounding: when numbers of
     an SRAM of codes are rounded to them: 'save', float32 until then, or after every step, 'stochastic' or to 'nearest'.
+    forgetting, prior: of `rls`, each step's weight of what was known before, and the variance at the start, in squared
+    prior deviations.
     """
 
     optimizer: Optimizer = "rms"
@@ -41,14 +44,18 @@ class AdaptConfig:
     replay: Replay = field(default_factory=Replay)
     guard: Guard | None = field(default_factory=Guard)
     rounding: Rounding = "save"
+    forgetting: float = 0.99
+    prior: float = 1.0
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise RramError(f"adapt: optimizer: {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
         if self.rounding not in ROUNDINGS:
             raise RramError(f"adapt: rounding: {self.rounding!r} is not one of {', '.join(ROUNDINGS)}")
-        if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1):
-            raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1)")
+        if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1
+                and 0 < self.forgetting <= 1 and 0 < self.prior < 1e6):  # fmt: skip
+            raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1), "
+                            "forgetting in (0, 1], prior > 0")  # fmt: skip
 
     @property
     def in_codes(self) -> bool:
@@ -68,11 +75,15 @@ def _no_state() -> F32:
     return np.zeros(0, np.float32)
 
 
+def _no_memory() -> npt.NDArray[np.float64]:
+    return np.zeros(0)
+
+
 @dataclass(frozen=True)
 class LayerCorrection:
     """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group), low-rank a [K, rank], b
-    [rank, N]; velocity [2 N + entries], momentum's mean gradient of gains, offsets, values, empty without momentum.
-    Engines write in place.
+    [rank, N]; velocity [2 N + entries], momentum's mean gradient of gains, offsets, values, empty without momentum;
+    covariance, of the last layer with `rls` (firmware_py.rls), else empty. Engines write in place.
     """
 
     gain: F32
@@ -82,6 +93,7 @@ class LayerCorrection:
     a: F32 = field(default_factory=_nothing)
     b: F32 = field(default_factory=_nothing)
     velocity: F32 = field(default_factory=_no_state)
+    covariance: npt.NDArray[np.float64] = field(default_factory=_no_memory)
 
     def settle(self, spec: AnalogLayer) -> None:
         """Round every number, in place, to what the SRAM can hold (firmware_py.sram); float32 stays as it is."""
@@ -114,10 +126,12 @@ class Correction:
         for spec, layer in zip(bundle.layers, self.layers, strict=True):
             layer.settle(spec)
 
-    def restart(self) -> None:
+    def restart(self, bundle: Bundle, adapt: AdaptConfig) -> None:
         """Forget, in place, what an optimiser remembers beside `ms`; it is not part of a saved state."""
         for layer in self.layers:
             layer.velocity[...] = 0
+        if self.layers[-1].covariance.size:
+            self.layers[-1].covariance[...] = first_covariance(bundle.layers[-1], adapt.prior)
 
     def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Take saved arrays over, in place; RramError names one that is missing, of another shape or out of range."""
@@ -141,14 +155,18 @@ class Correction:
 def initial_correction(bundle: Bundle, adapt: AdaptConfig | None = None) -> Correction:
     """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0.
 
-    adapt: the learning to come, by which the optimiser's memory is made.
+    adapt: the learning to come, by which the optimiser's memory is made. RramError where that cannot be.
     """
     remembers = adapt is not None and adapt.optimizer == "momentum"
+    solves = adapt is not None and adapt.optimizer == "rls"
 
     def layer(spec: AnalogLayer) -> LayerCorrection:
+        last = spec is bundle.layers[-1]
+        known = first_covariance(spec, adapt.prior) if adapt and solves and last else _no_memory()
         a, b = np.zeros((spec.k, spec.sram.rank), np.float32), np.zeros((spec.sram.rank, spec.n), np.float32)
         first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3), a, b,
-                                np.zeros(remembers * (2 * spec.n + spec.mask_value.size), np.float32))  # fmt: skip
+                                np.zeros(remembers * (2 * spec.n + spec.mask_value.size), np.float32),
+                                known)  # fmt: skip
         first.settle(spec)
         return first
 
@@ -172,7 +190,7 @@ def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None 
 
     A float32 correction as the runtime keeps it: uint16 rows, int32 column starts. One of codes by their bits
     (firmware_py.sram), but float32 numbers while `learning` is on, which works on these unless `adapt` rounds steps.
-    The optimiser's state (float64 RMS per group, two counters; momentum's mean gradient, float32) only with `learning`.
+    The optimiser's state (float64 RMS per group, two counters; momentum's and `rls`' memory) only with `learning`.
     """
     specs = [spec for spec in bundle.layers if not spec.node.integer]  # those that have a correction
     entries = [int(spec.mask_rows.size) for spec in specs]
@@ -192,5 +210,7 @@ def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None 
         parts["optimizer"] = 8 * 3 * len(specs) + 16
     if learning and adapt is not None and adapt.optimizer == "momentum":
         parts["optimizer"] += 4 * (2 * columns + values)
+    if learning and adapt is not None and adapt.optimizer == "rls":
+        parts["optimizer"] += first_covariance(bundle.layers[-1], adapt.prior).nbytes
     percent = 100 * (values + low_rank + 2 * columns) / weights
     return SramCount(values, columns, columns, percent, sum(parts.values()), parts)

@@ -140,4 +140,4 @@ def _put(chip: Chip, kept: Kept) -> None:
 
 
 def _parts(layer: LayerCorrection) -> list[npt.NDArray[Any]]:
-    return [layer.gain, layer.offset, layer.value, layer.ms, layer.velocity]
+    return [layer.gain, layer.offset, layer.value, layer.ms, layer.velocity, layer.covariance]

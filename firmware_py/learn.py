@@ -16,7 +16,8 @@ from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
 from firmware_py.integer import refuse_integer
-from firmware_py.update import Gradients, uniforms, update
+from firmware_py.rls import directions
+from firmware_py.update import Gradients, check_state, step_scales, uniforms, update
 from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ F32 = npt.NDArray[np.float32]
 def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
     """Forward, backward, update in place; x [*input_shape]; returns the logits [classes] before the update."""
     refuse_integer(engine.bundle.nodes, "learn")
+    check_state(engine.correction.layers[-1], adapt)
     nodes, updates = engine.bundle.nodes, []
+    solved: list[Gradients] = []  # by least squares
     kept: list[tuple[F32, F32, LayerTrace | None]] = []  # input, output and trace of each node
 
     def compute(i: int, a: F32) -> F32:
@@ -45,6 +48,9 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
         if coded is None:
             return None  # no error is left: nothing more to learn on this way
         updates.append((node.layer, gradients(layer, trace, *coded)))
+        if adapt.optimizer == "rls" and i == len(nodes) - 1:
+            known = engine.correction.layers[node.layer].covariance
+            solved.append(Gradients(*directions(layer, step_scales(layer), known, trace, delta, adapt)))
         return analog_backward(engine, node, delta.reshape(node.positions, layer.n)) if wanted else None
 
     logits: F32 = run(nodes, x[None].astype(np.float32), compute)[0]
@@ -52,7 +58,8 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
     for index, gradient in updates:
         layer = engine.bundle.layers[index]
         drawn = uniforms(engine.seed, index, layer, read, adapt)
-        update(layer, engine.correction.layers[index], gradient, step, adapt, drawn)
+        steps = solved.pop() if solved else gradient  # of the last layer, which comes first
+        update(layer, engine.correction.layers[index], steps, step, adapt, drawn, steps is not gradient)
     return logits
 
 

@@ -25,31 +25,33 @@ class Gradients:
     value: F32
 
 
-def check_state(correction: LayerCorrection, adapt: AdaptConfig) -> None:
-    """RramError where the optimiser has no memory here: `initial_correction` was not told of it."""
-    if adapt.optimizer == "momentum" and correction.velocity.size == 0:
-        raise RramError("adapt: optimizer: 'momentum' given, but this correction was made without room for its state")
+def check_state(last: LayerCorrection, adapt: AdaptConfig) -> None:
+    """RramError where the optimiser has no memory in the last layer: `initial_correction` was not told of it."""
+    sizes = {"momentum": last.velocity.size, "rls": last.covariance.size}
+    if sizes.get(adapt.optimizer) == 0:
+        given = f"{adapt.optimizer!r} given, but this correction was made without room for its state"
+        raise RramError(f"adapt: optimizer: {given}")
 
 
 def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig,
-           uniform: F64 | None = None) -> None:  # fmt: skip
+           uniform: F64 | None = None, solved: bool = False) -> None:  # fmt: skip
     """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays.
 
-    uniform: from [0, 1), one for each number of the layer, for stochastic rounding.
+    uniform: from [0, 1), one for each number of the layer, for stochastic rounding. solved: `g` are steps in prior
+    deviations already (firmware_py.rls).
     """
-    check_state(correction, adapt)
     first = 0
     for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), step_scales(layer), strict=True)):
-        natural, place = getattr(g, name) * sv, slice(first, first + sv.size)
+        natural, place = getattr(g, name) * (1 if solved else sv), slice(first, first + sv.size)
         first += sv.size
         if natural.size == 0:
             continue
-        factor = np.float32(adapt.rate(step))
+        factor = np.float32(1 if solved else adapt.rate(step))
         if adapt.optimizer == "sign":
             natural = np.sign(natural)
         if adapt.optimizer == "momentum":
             natural = accelerate(correction.velocity[place], natural, adapt.beta)
-        if adapt.optimizer == "rms":
+        if adapt.optimizer == "rms" or (adapt.optimizer == "rls" and not solved):
             wide = natural.astype(np.float64)
             mean = np.cumsum(wide * wide)[-1] / natural.size  # in order
             if not np.isfinite(mean):

@@ -22,6 +22,8 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     m->gain = take(&b, n, sizeof *m->gain);
     m->offset = take(&b, n, sizeof *m->offset);
     m->value = take(&b, entries_of(l), sizeof *m->value);
+    m->phi = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->phi);
+    m->back = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->back);
     m->repeated = take(&b, n + LANES_MAX, sizeof *m->repeated);
     bump g = b; /* gradients first, then dLoss/dinput, in the same memory */
     m->column = take(&g, plane_span(l) + SLACK, sizeof *m->column);
@@ -58,6 +60,7 @@ static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, ui
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
     if (l->inner) analog_backward(net->kern, l, s->y, add, dx, &m);
+    if (adapt->optimizer == RRAM_RLS && l->d.covariance) rls_directions(l, adapt, s->y, &m);
     update_layer(net, l, adapt, read, &m);
     return 1;
 }

@@ -25,7 +25,7 @@ enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
 enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ROUND = 9 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
-enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3 };
+enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3, RRAM_RLS = 4 };
 enum rram_rounding { RRAM_AT_SAVE = 0, RRAM_STOCHASTIC = 1, RRAM_NEAREST = 2 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
@@ -66,6 +66,7 @@ typedef struct rram_node {
     float *velocity; /* [2 N + nnz] RRAM_MOMENTUM's mean gradient: gains, offsets, values; zeros at the start */
     uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers */
     const float *grid; /* [5] what one code is worth, powers of two: gains, offsets, values, A, B; NULL: no codes */
+    double *covariance; /* RRAM_RLS, last node: of each column's gain, offset, values, a lower triangle, row by row */
 } rram_node;
 
 typedef struct rram_desc {
@@ -86,6 +87,8 @@ typedef struct rram_adapt {
     double lr_t;        /* learning rate of this step */
     double beta;        /* memory of the running mean squares, of momentum's running mean */
     uint32_t rounding;  /* enum rram_rounding: what a step leaves where a node has codes */
+    double forgetting;  /* RRAM_RLS: weight of what was known before each step, up to 1 */
+    double prior;       /* RRAM_RLS: what the covariance has on its diagonal at the start */
 } rram_adapt;
 
 typedef struct rram_net rram_net;

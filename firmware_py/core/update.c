@@ -14,6 +14,7 @@ typedef struct group {
     float worth;      /* of one code; 0: float32 numbers */
     double most;      /* the highest code */
     uint32_t element; /* of the first number's draw */
+    int solved;       /* g are steps already, by recursive least squares */
 } group;
 
 /* A number from [0, 1) for each element; one block of words serves four that follow one another. */
@@ -57,12 +58,12 @@ static void accelerate(const rram_adapt *adapt, const group *p) {
 /* A step of f sv n by the natural gradient n = g sv. What would not be finite stays as it is. */
 static void update_group(const rram_adapt *adapt, const group *p, const stream *draws) {
     if (p->count == 0) return;
-    double rate = adapt->lr_t;
-    for (size_t i = 0; i < p->count; i++) p->g[i] = p->g[i] * p->sv[i];
+    double rate = p->solved ? 1 : adapt->lr_t;
+    for (size_t i = 0; !p->solved && i < p->count; i++) p->g[i] = p->g[i] * p->sv[i];
     for (size_t i = 0; adapt->optimizer == RRAM_SIGN && i < p->count; i++)
         p->g[i] = p->g[i] > 0.0f ? 1.0f : p->g[i] < 0.0f ? -1.0f : 0.0f;
     if (adapt->optimizer == RRAM_MOMENTUM) accelerate(adapt, p);
-    if (adapt->optimizer == RRAM_RMS) {
+    if (adapt->optimizer == RRAM_RMS || (adapt->optimizer == RRAM_RLS && !p->solved)) {
         const double mean = mean_square(adapt, p);
         if (!isfinite(mean)) return;
         *p->ms = mean;
@@ -76,13 +77,15 @@ static void update_group(const rram_adapt *adapt, const group *p, const stream *
     }
 }
 
-/* Every number of a layer by one step; m: their gradients. Momentum without a place for its state changes nothing. */
+/* Every number of a layer by one step; m: their gradients. An optimiser without a place for its state
+ * changes nothing. */
 void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, uint64_t read, const learn_memory *m) {
     const rram_node *d = &l->d;
     const group groups[] = {{.count = l->n, .number = d->gain, .sv = d->gain_scale, .g = m->gain},
                             {.count = l->n, .number = d->offset, .sv = d->offset_scale, .g = m->offset},
                             {.count = entries_of(l), .number = d->value, .sv = d->value_scale, .g = m->value}};
-    if (adapt->optimizer == RRAM_MOMENTUM && !d->velocity) return;
+    const int last = l == net->steps[net->step_count - 1].analog;
+    if (adapt->optimizer == RRAM_MOMENTUM ? !d->velocity : adapt->optimizer == RRAM_RLS && last && !d->covariance) return;
     const stream st = make_stream(net->key, RRAM_ROUND, l->index, read);
     size_t element = 0;
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
@@ -94,6 +97,7 @@ void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, 
         p.worth = coded ? d->grid[i] : 0.0f;
         p.most = coded ? (double)((1u << (bits - 1)) - 1) : 0;
         p.element = (uint32_t)element;
+        p.solved = adapt->optimizer == RRAM_RLS && last;
         update_group(adapt, &p, adapt->rounding == RRAM_STOCHASTIC ? &st : NULL);
         element += p.count;
     }

@@ -209,6 +209,8 @@ AXES = {
         Axis("adapt.rounding", f"when numbers become the SRAM's codes: {', '.join(ROUNDINGS)}", str,
              _in_adapt("rounding")),
         Axis("adapt.beta", "memory of rms and momentum", float, _in_adapt("beta")),
+        Axis("adapt.forgetting", "weight of what rls knew before a step", float, _in_adapt("forgetting")),
+        Axis("adapt.prior", "variance at the start of rls, squared prior deviations", float, _in_adapt("prior")),
         Axis("adapt.lr", "learning rate of labels", float, _in_adapt("lr")),
     )
 }  # fmt: skip

@@ -16,7 +16,7 @@ from tests.firmware_py.make_bundle import INTEGERS, MOBILE, RESNET, Synthetic
 
 READ = 2**32 - 2  # the read counter passes 32 bits on the way
 IMAGES, STEPS, SEED = 3, 6, 0xFEDCBA9876543210
-OPTIMIZERS = [AdaptConfig(name, lr=0.05) for name in ("sgd", "rms", "momentum")]  # the last has the most to remember
+OPTIMIZERS = [AdaptConfig(name, lr=0.05) for name in ("sgd", "rms", "rls")]  # only the last remembers more
 CASES = {
     "resnet": Synthetic(nodes=RESNET, input_shape=(8, 8, 2), mask_share=0.2, faults=(2**28, 2**29, 300, 3000)),
     "mobile": Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), mask_share=0.3),
@@ -44,7 +44,8 @@ def golden(bundle: Bundle) -> str:
     learned, adapt = [], []
     for i in range(STEPS):
         config = OPTIMIZERS[i % len(OPTIMIZERS)]
-        adapt.append(f"{{RRAM_{config.optimizer.upper()}, {config.rate(i).hex()}, {config.beta.hex()}}}")
+        adapt.append(f"{{RRAM_{config.optimizer.upper()}, {config.rate(i).hex()}, {config.beta.hex()}, 0, "
+                     f"{config.forgetting.hex()}, {config.prior.hex()}}}")
         label = i % len(bundle.classes)
         learned.append(engine.learn(x[i % IMAGES], label, READ + 100 + i, i, config) if steps else np.zeros(1))
     lines.append(floats("golden_learned", np.stack(learned)))
@@ -57,7 +58,7 @@ def states(bundle: Bundle, before: Correction, after: Correction) -> list[str]:
     lines, table = [], []
     places = [i for i, node in enumerate(n for n in bundle.nodes if n.op != "flatten") if node.layer >= 0]
     for place, *both in zip(places, before.layers, after.layers, strict=True):
-        for key in ("gain", "offset", "value", "ms", "velocity"):
+        for key in ("gain", "offset", "value", "ms", "covariance"):
             if getattr(both[0], key).size:
                 names = [f"{when}_{place}_{key}" for when in ("before", "after")]
                 lines += [floats(name, getattr(layer, key)) for name, layer in zip(names, both, strict=True)]
