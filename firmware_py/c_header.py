@@ -22,7 +22,7 @@ from firmware_py.chip import Chip
 from firmware_py.errors import RramError
 
 # what rram_learn changes; all other arrays are constants
-LEARNED = ("gain", "offset", "value", "ms", "velocity", "covariance")
+LEARNED = ("gain", "offset", "value", "low_a", "low_b", "ms", "velocity", "covariance")
 
 
 def write_header(path: str | Path, chip: Chip, name: str = "net") -> dict[str, int]:

@@ -128,8 +128,6 @@ class Chip:
         if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
         refuse_integer(self.bundle.nodes, "learn")
-        if any(layer.sram.rank for layer in self.bundle.layers):
-            raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
         image = self._images(_array(x)[None])[0]
         if self.watch:
             logits = self.logits_many(image[None])[0]

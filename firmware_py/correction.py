@@ -67,7 +67,8 @@ class AdaptConfig:
         return self.lr * max(1 - step / self.horizon, self.floor) / math.sqrt(1 + self.replay.repeats)
 
 
-def _nothing() -> F32:
+def nothing() -> F32:
+    """No numbers: a layer without a low-rank part."""
     return np.zeros((0, 0), np.float32)
 
 
@@ -81,8 +82,8 @@ def _no_memory() -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class LayerCorrection:
-    """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group), low-rank a [K, rank], b
-    [rank, N]; velocity [2 N + entries], momentum's mean gradient of gains, offsets, values, empty without momentum;
+    """SRAM of one layer: gain [N], offset [N], value [mask entries], low-rank a [K, rank], b [rank, N], ms [3, with
+    a rank 5] (RMS per group, in this order); velocity, momentum's mean gradient of all numbers, empty without momentum;
     covariance, of the last layer with `rls` (firmware_py.rls), else empty. Engines write in place.
     """
 
@@ -90,8 +91,8 @@ class LayerCorrection:
     offset: F32
     value: F32
     ms: npt.NDArray[np.float64]
-    a: F32 = field(default_factory=_nothing)
-    b: F32 = field(default_factory=_nothing)
+    a: F32 = field(default_factory=nothing)
+    b: F32 = field(default_factory=nothing)
     velocity: F32 = field(default_factory=_no_state)
     covariance: npt.NDArray[np.float64] = field(default_factory=_no_memory)
 
@@ -138,6 +139,8 @@ class Correction:
         mine = self.arrays(bundle)
         for name, target in mine.items():
             given = arrays.get(name)
+            if name.endswith(".ms") and given is not None and given.shape == (3,) < target.shape:
+                given = arrays[name] = np.append(given, np.zeros(2))  # saved when A and B did not learn
             if given is None or given.shape != target.shape or given.dtype != target.dtype:
                 found = None if given is None else f"{given.dtype}{list(given.shape)}"
                 raise RramError(f"state: {name}: {found} given, expected {target.dtype}{list(target.shape)}")
@@ -152,6 +155,11 @@ class Correction:
         self.step, self.read = (int(n) for n in arrays["counters"])
 
 
+def count_numbers(spec: AnalogLayer) -> int:
+    """How many numbers a layer learns: gains, offsets, values, A, B."""
+    return 2 * spec.n + spec.mask_value.size + spec.sram.rank * (spec.k + spec.n)
+
+
 def initial_correction(bundle: Bundle, adapt: AdaptConfig | None = None) -> Correction:
     """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0.
 
@@ -164,8 +172,8 @@ def initial_correction(bundle: Bundle, adapt: AdaptConfig | None = None) -> Corr
         last = spec is bundle.layers[-1]
         known = first_covariance(spec, adapt.prior) if adapt and solves and last else _no_memory()
         a, b = np.zeros((spec.k, spec.sram.rank), np.float32), np.zeros((spec.sram.rank, spec.n), np.float32)
-        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3), a, b,
-                                np.zeros(remembers * (2 * spec.n + spec.mask_value.size), np.float32),
+        squares, velocity = np.zeros(5 if spec.sram.rank else 3), np.zeros(remembers * count_numbers(spec), np.float32)
+        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), squares, a, b, velocity,
                                 known)  # fmt: skip
         first.settle(spec)
         return first
@@ -207,9 +215,9 @@ def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None 
         packed = {key: -(-bits[key] // 8) for key in parts}
         parts = parts | {"indices": packed["indices"]} if learning and not (adapt and adapt.in_codes) else packed
     if learning:
-        parts["optimizer"] = 8 * 3 * len(specs) + 16
+        parts["optimizer"] = 8 * sum(5 if spec.sram.rank else 3 for spec in specs) + 16
     if learning and adapt is not None and adapt.optimizer == "momentum":
-        parts["optimizer"] += 4 * (2 * columns + values)
+        parts["optimizer"] += 4 * sum(count_numbers(spec) for spec in specs)
     if learning and adapt is not None and adapt.optimizer == "rls":
         parts["optimizer"] += first_covariance(bundle.layers[-1], adapt.prior).nbytes
     percent = 100 * (values + low_rank + 2 * columns) / weights

@@ -6,6 +6,7 @@ Errors are 8-bit codes like activations, so transposed reads of the array and al
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from firmware_py.activations import ACTIVATIONS, activation_backward, probabilities
 from firmware_py.bundle import AnalogLayer
-from firmware_py.correction import AdaptConfig
+from firmware_py.correction import AdaptConfig, LayerCorrection
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
 from firmware_py.integer import refuse_integer
 from firmware_py.rls import directions
@@ -47,7 +48,11 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
         coded = error_codes(delta.reshape(node.positions, layer.n))
         if coded is None:
             return None  # no error is left: nothing more to learn on this way
-        updates.append((node.layer, gradients(layer, trace, *coded)))
+        found = gradients(layer, trace, *coded)
+        if layer.sram.rank:
+            error = delta.reshape(node.positions, layer.n)
+            found = low_rank_gradients(layer, engine.correction.layers[node.layer], trace, error, found)
+        updates.append((node.layer, found))
         if adapt.optimizer == "rls" and i == len(nodes) - 1:
             known = engine.correction.layers[node.layer].covariance
             solved.append(Gradients(*directions(layer, step_scales(layer), known, trace, delta, adapt)))
@@ -89,6 +94,26 @@ def gradients(layer: AnalogLayer, trace: LayerTrace, c: npt.NDArray[np.int64], s
     )
 
 
+def low_rank_gradients(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace, delta: F32,
+                       known: Gradients) -> Gradients:  # fmt: skip
+    """`known` with those of A [K, rank] and B [rank, N]: of A from x and B delta, of B from x A and delta [P, N].
+
+    All sums in order: rows, columns, then positions.
+    """
+    a, b = np.zeros_like(correction.a), np.zeros_like(correction.b)
+    for x, error in zip(trace.codes[0].astype(np.float32) * layer.dac_lsb, delta, strict=True):
+        h = np.cumsum(x[:, None] * correction.a, axis=0)[-1]
+        a += x[:, None] * _low_rank_error(correction, error)
+        b += h[:, None] * error
+    return replace(known, a=a, b=b)
+
+
+def _low_rank_error(correction: LayerCorrection, error: F32) -> F32:
+    """B delta [rank] of one position's errors [N], summed in order."""
+    total: F32 = np.cumsum(error * correction.b, axis=1)[:, -1]
+    return total
+
+
 def analog_backward(engine: NumpyEngine, node: Node, delta: F32) -> F32:
     """dLoss/dinput [*in_shape] of an analog layer: a transposed read of the noisy array plus the SRAM's share."""
     layer, correction = engine.bundle.layers[node.layer], engine.correction.layers[node.layer]
@@ -105,6 +130,9 @@ def analog_backward(engine: NumpyEngine, node: Node, delta: F32) -> F32:
     dxs = np.zeros(dx.shape, np.float32)
     for i, (k, j) in enumerate(zip(layer.mask_inputs, layer.mask_cols, strict=True)):
         dxs[inputs[:, k]] += correction.value[i] * delta[:, j]  # for one k, positions meet different inputs
+    if layer.sram.rank:
+        for place, error in zip(inputs, delta, strict=True):
+            dxs[place] += np.cumsum(correction.a * _low_rank_error(correction, error), axis=1)[:, -1]
     total: F32 = dx.astype(np.float32) * factor + dxs
     return total[:-1].reshape(node.in_shape)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer
-from firmware_py.correction import AdaptConfig, LayerCorrection
+from firmware_py.correction import AdaptConfig, LayerCorrection, count_numbers, nothing
 from firmware_py.draws import Purpose, words
 from firmware_py.errors import RramError
 
@@ -18,11 +18,13 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Gradients:
-    """dLoss by gain [N], offset [N], value [entries] of one layer, float32."""
+    """dLoss by gain [N], offset [N], value [entries], a [K, rank], b [rank, N] of one layer, float32."""
 
     gain: F32
     offset: F32
     value: F32
+    a: F32 = field(default_factory=nothing)
+    b: F32 = field(default_factory=nothing)
 
 
 def check_state(last: LayerCorrection, adapt: AdaptConfig) -> None:
@@ -35,14 +37,14 @@ def check_state(last: LayerCorrection, adapt: AdaptConfig) -> None:
 
 def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig,
            uniform: F64 | None = None, solved: bool = False) -> None:  # fmt: skip
-    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays.
+    """Change all numbers of a layer in place by one step, each scaled by its prior; what would not be finite stays.
 
     uniform: from [0, 1), one for each number of the layer, for stochastic rounding. solved: `g` are steps in prior
     deviations already (firmware_py.rls).
     """
-    first = 0
-    for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), step_scales(layer), strict=True)):
-        natural, place = getattr(g, name) * (1 if solved else sv), slice(first, first + sv.size)
+    first, scales = 0, step_scales(layer) + (() if solved else low_rank_scales(correction))
+    for group, (name, sv) in enumerate(zip(("gain", "offset", "value", "a", "b"), scales, strict=False)):
+        natural, place = getattr(g, name).reshape(-1) * (1 if solved else sv), slice(first, first + sv.size)
         first += sv.size
         if natural.size == 0:
             continue
@@ -60,7 +62,7 @@ def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: 
             correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
             factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
         change, code = factor * (sv * natural), getattr(layer.sram, name)
-        parameter = getattr(correction, name)
+        parameter = getattr(correction, name).reshape(-1)
         if adapt.in_codes and code.bits < 32:
             parameter[...] = code.move(parameter, change, None if uniform is None else uniform[place])
             continue
@@ -72,7 +74,7 @@ def uniforms(seed: int, index: int, layer: AnalogLayer, read: int, adapt: AdaptC
     """What stochastic rounding of analog layer number `index` draws in the step of this read, [numbers]; else None."""
     if adapt.rounding != "stochastic" or not layer.sram.packed:
         return None
-    drawn = words(seed, Purpose.ROUND, index, 2 * layer.n + layer.mask_value.size, read)
+    drawn = words(seed, Purpose.ROUND, index, count_numbers(layer), read)
     return drawn.astype(np.float64) * 2.0**-32
 
 
@@ -89,3 +91,17 @@ def step_scales(layer: AnalogLayer) -> tuple[F32, F32, F32]:
     offset = np.float32(0.1) * layer.y_std
     value = np.exp2(layer.mask_lr_exp.astype(np.float64) / 2).astype(np.float32)
     return gain, offset, value
+
+
+def low_rank_scales(correction: LayerCorrection) -> tuple[F32, F32]:
+    """Step scales of A [K rank] and B [rank N] as they are: a tenth of the root mean square of A's column, B's row."""
+
+    def tenth(rows: F32) -> F32:
+        squares = np.cumsum(rows.astype(np.float64) ** 2, axis=1)[:, -1:]  # in order
+        scale: F32 = (0.1 * np.sqrt(squares / rows.shape[1])).astype(np.float32)
+        return scale
+
+    a, b = correction.a, correction.b
+    if a.size == 0:
+        return nothing().reshape(-1), nothing().reshape(-1)
+    return np.broadcast_to(tenth(a.T).T, a.shape).reshape(-1), np.broadcast_to(tenth(b), b.shape).reshape(-1)

@@ -16,12 +16,19 @@ static void *take_spare(bump *spare, size_t room, bump *b, size_t count, size_t 
 /* spare: `room` bytes that no output needs now. */
 static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t room, learn_memory *m) {
     const size_t k = l->k, n = l->n, p = l->p, input = (size_t)l->pad_h * l->pitch;
+    const size_t rank = l->d.rank;
     const int inner = l->inner, conv = inner && p > 1, planes = l->plane_needed && l->d.in_c > 1;
     bump b = {memory, 0}, other = {spare, 0};
     m->c = take(&b, p * n + SLACK, sizeof *m->c);
     m->gain = take(&b, n, sizeof *m->gain);
     m->offset = take(&b, n, sizeof *m->offset);
     m->value = take(&b, entries_of(l), sizeof *m->value);
+    m->low_a = take(&b, k * rank, sizeof *m->low_a);
+    m->low_b = take(&b, rank * n, sizeof *m->low_b);
+    m->scale_a = take(&b, k * rank, sizeof *m->scale_a);
+    m->scale_b = take(&b, rank * n, sizeof *m->scale_b);
+    m->low_h = take(&b, rank, sizeof *m->low_h);
+    m->low_e = take(&b, rank, sizeof *m->low_e);
     m->phi = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->phi);
     m->back = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->back);
     m->repeated = take(&b, n + LANES_MAX, sizeof *m->repeated);
@@ -59,6 +66,7 @@ static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, ui
     const float scale = net->kern->quantize(s->y, (size_t)l->p * l->n, NULL, l->n, m.c);
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
+    if (l->d.rank) low_rank_gradients(l, s->y, &m), low_rank_scales(l, &m);
     if (l->inner) analog_backward(net->kern, l, s->y, add, dx, &m);
     if (adapt->optimizer == RRAM_RLS && l->d.covariance) rls_directions(l, adapt, s->y, &m);
     update_layer(net, l, adapt, read, &m);

@@ -44,15 +44,15 @@ typedef struct rram_node {
     uint32_t signed_in;          /* 1: the DAC takes both signs */
     uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
     float w_step, dac_lsb, adc_lsb;
-    uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none. Learning leaves it alone */
-    const float *low_a, *low_b; /* [K][rank], [rank][N] */
+    uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none */
+    float *low_a, *low_b;       /* [K][rank], [rank][N], changed by learning */
     const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c / groups, N = out_c */
     float *gain, *offset;                                 /* [N], changed by learning */
     float *value;                                         /* [nnz], changed by learning */
     const int32_t *mask_start;                            /* [N + 1] */
     const uint16_t *mask_row;                             /* [nnz] row k of each entry */
     const float *gain_scale, *offset_scale, *value_scale; /* prior step scales sv, like gain, offset, value */
-    double *ms; /* [3] running mean squares: gain, offset, value; 0: none yet */
+    double *ms; /* [3], with a rank [5]: running mean squares of gain, offset, value, A, B; 0: none yet */
     uint32_t from_count; /* 0: takes the output of the node before, the first node the network's input */
     const int32_t *from; /* [from_count] which earlier nodes' outputs, -1 the network's input; several: RRAM_ADD, RRAM_CONCAT */
     const uint32_t *parts; /* concat: [from_count] channels of each; not for the first node */
@@ -63,7 +63,7 @@ typedef struct rram_node {
     const uint16_t *row;       /* rename: [in] which output an input counts in; sums must lie within -127..127 */
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
     /* What optimisers other than RRAM_RMS remember; NULL: no room, such a step leaves the layer as it is. */
-    float *velocity; /* [2 N + nnz] RRAM_MOMENTUM's mean gradient: gains, offsets, values; zeros at the start */
+    float *velocity; /* [2 N + nnz + rank (K + N)] RRAM_MOMENTUM's mean gradient: gains, offsets, values, A, B; 0 at first */
     uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers */
     const float *grid; /* [5] what one code is worth, powers of two: gains, offsets, values, A, B; NULL: no codes */
     double *covariance; /* RRAM_RLS, last node: of each column's gain, offset, values, a lower triangle, row by row */

@@ -83,12 +83,15 @@ void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, 
     const rram_node *d = &l->d;
     const group groups[] = {{.count = l->n, .number = d->gain, .sv = d->gain_scale, .g = m->gain},
                             {.count = l->n, .number = d->offset, .sv = d->offset_scale, .g = m->offset},
-                            {.count = entries_of(l), .number = d->value, .sv = d->value_scale, .g = m->value}};
+                            {.count = entries_of(l), .number = d->value, .sv = d->value_scale, .g = m->value},
+                            {.count = (size_t)l->k * d->rank, .number = d->low_a, .sv = m->scale_a, .g = m->low_a},
+                            {.count = (size_t)l->n * d->rank, .number = d->low_b, .sv = m->scale_b, .g = m->low_b}};
     const int last = l == net->steps[net->step_count - 1].analog;
     if (adapt->optimizer == RRAM_MOMENTUM ? !d->velocity : adapt->optimizer == RRAM_RLS && last && !d->covariance) return;
     const stream st = make_stream(net->key, RRAM_ROUND, l->index, read);
     size_t element = 0;
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+    const int solved = adapt->optimizer == RRAM_RLS && last; /* gains, offsets, values: the others stay */
+    for (size_t i = 0; i < (solved || !d->rank ? 3 : 5); i++) {
         group p = groups[i];
         const uint32_t bits = i < 2 ? d->number_bits : d->value_bits;
         const int coded = adapt->rounding != RRAM_AT_SAVE && d->grid && bits > 0 && bits < 32;
@@ -97,7 +100,7 @@ void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, 
         p.worth = coded ? d->grid[i] : 0.0f;
         p.most = coded ? (double)((1u << (bits - 1)) - 1) : 0;
         p.element = (uint32_t)element;
-        p.solved = adapt->optimizer == RRAM_RLS && last;
+        p.solved = solved;
         update_group(adapt, &p, adapt->rounding == RRAM_STOCHASTIC ? &st : NULL);
         element += p.count;
     }

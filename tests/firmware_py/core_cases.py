@@ -57,7 +57,7 @@ def assert_same_cells(oracle: Any, engine: Any) -> None:
 
 def assert_same_state(ours: Correction, theirs: Correction) -> None:
     for a, b in zip(ours.layers, theirs.layers, strict=True):
-        for name in ("gain", "offset", "value", "ms", "velocity", "covariance"):
+        for name in ("gain", "offset", "value", "a", "b", "ms", "velocity", "covariance"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 

@@ -89,6 +89,8 @@ def plain_layer(layer: AnalogLayer, d: np.ndarray, parameters: dict[str, np.ndar
     """gain (x W) + offset + x M in float64, no converters; x [*in_shape] -> [P, N]."""
     weights = d.astype(np.float64) * float(layer.w_step) * parameters["gain"]
     weights[layer.mask_rows, layer.mask_cols] += parameters["value"]
+    if "a" in parameters:
+        weights += parameters["a"] @ parameters["b"]
     return np.append(x.reshape(-1), 0.0)[positions_of(layer.node)] @ weights + parameters["offset"]
 
 
