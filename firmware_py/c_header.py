@@ -21,7 +21,8 @@ from firmware_py.c_engine import CEngine, core
 from firmware_py.chip import Chip
 from firmware_py.errors import RramError
 
-LEARNED = ("gain", "offset", "value", "ms")  # what rram_learn changes; all other arrays are constants
+# what rram_learn changes; all other arrays are constants
+LEARNED = ("gain", "offset", "value", "low_a", "low_b", "ms", "velocity", "covariance")
 
 
 def write_header(path: str | Path, chip: Chip, name: str = "net") -> dict[str, int]:

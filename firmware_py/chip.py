@@ -84,9 +84,12 @@ class Chip:
         if not 0 <= seed < 2**64:
             raise RramError(f"chip: seed: {seed} is not from 0 to 2^64 - 1")
         self.bundle, self.seed, self.adapt = bundle, int(seed), adapt or AdaptConfig()
+        if self.adapt.in_codes and not any(layer.sram.packed for layer in bundle.layers):
+            raise RramError(f"adapt: rounding: {self.adapt.rounding!r} given, but the correction of {bundle.path} is "
+                            "float32, expected one of codes (rram export --value-bits 8)")  # fmt: skip
         self.effects = effects or Effects()
-        self.correction: Correction = initial_correction(bundle)
-        self.sram: SramCount = count_sram(bundle)
+        self.correction: Correction = initial_correction(bundle, self.adapt)
+        self.sram: SramCount = count_sram(bundle, adapt=self.adapt)
         self.replay = ReplayMemory(self.adapt.replay, bundle.input_shape)
         self.watch = None if self.adapt.guard is None else Watch(self.adapt.guard)
         self._free = threading.RLock()  # the guard reads while a label is learned
@@ -136,8 +139,6 @@ class Chip:
         if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
         refuse_integer(self.bundle.nodes, "learn")
-        if any(layer.sram.rank for layer in self.bundle.layers):
-            raise RramError("learn: the bundle's correction has a low-rank part, which learning does not change yet")
         image = self._images(_array(x)[None])[0]
         if self.watch:
             logits = self.logits_many(image[None])[0]
@@ -170,6 +171,7 @@ class Chip:
         if len(images) == 0:
             raise RramError("calibrate: 0 vectors given, expected at least 1")
         report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read, kind)
+        self.correction.restart(self.bundle, self.adapt)
         self.correction.read += len(images)
         return report
 
@@ -198,13 +200,14 @@ class Chip:
     def restore(self, folder: str | Path) -> StateInfo | None:
         """Take over the newest valid state of `folder`; None if there is none. RramError if it is another chip's.
 
-        Labelled images are not part of a state: the replay memory is empty afterwards.
+        Labelled images and the optimiser's memory but `ms` are not part of a state: both are empty afterwards.
         """
         found = load_state(folder, self.bundle.digest, self.seed)
         if found is None:
             return None
         arrays, info = found
         self.correction.load(self.bundle, arrays)
+        self.correction.restart(self.bundle, self.adapt)
         self.replay.clear()
         if self.watch:
             self.watch.clear()

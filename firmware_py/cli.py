@@ -123,6 +123,7 @@ def _calibrate(commands: Any) -> None:
 def _adapt(commands: Any) -> None:
     parser = _command(commands, "adapt", "Predict each image of a stream, learn when its label comes, save.",
                       "adapt lenet5.rram.safetensors --stream tcp://camera:5000 --save-every 200")  # fmt: skip
+    parser.usage = "%(prog)s BUNDLE --stream SOURCE [OPTION ...]"  # all of them would fill five lines
     parser.add_argument("--stream", metavar="SOURCE", required=True,
                         help="lines of JSON (docs/stream.md): '-' (standard input), FILE, tcp://host:port")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="start as programmed, not from a saved state")
@@ -134,7 +135,12 @@ def _adapt(commands: Any) -> None:
         ("--waiting", 1000, "images kept for labels that come late"),
     ):
         parser.add_argument(option, metavar="N", type=_positive, default=default, help=f"{text} (default {default})")
-    parser.add_argument("--optimizer", choices=("rms", "sgd", "sign"), help="how labels change the SRAM (default rms)")
+    for option, text, words in (
+        ("--optimizer", "how labels change the SRAM", ("rms", "sgd", "sign", "momentum", "rls")),
+        ("--rounding", "to the SRAM's codes, at a save or each step", ("save", "stochastic", "nearest")),
+    ):
+        described = f"{text}: {', '.join(words)} (default {words[0]})"
+        parser.add_argument(option, metavar="WORD", choices=words, help=described)
     parser.add_argument("--lr", metavar="X", type=float, help="learning rate")
     parser.add_argument("--horizon", metavar="N", type=_positive, help="labels over which the learning rate falls")
     parser.add_argument("--replay", metavar="N[:K]",

@@ -13,11 +13,14 @@ from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.errors import RramError
 from firmware_py.guard import Guard
 from firmware_py.replay import Replay
+from firmware_py.rls import first_covariance
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
-Optimizer = Literal["rms", "sgd", "sign"]
+Optimizer = Literal["rms", "sgd", "sign", "momentum", "rls"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
+Rounding = Literal["save", "stochastic", "nearest"]
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 64 bits end
 
 
@@ -25,9 +28,12 @@ MOST_COUNT = 10**18  # of labels and of reads in a saved state: far from where 6
 class AdaptConfig:
     """How labels change the correction (docs/numerics.md, section 5).
 
-    lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square.
-    A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that rate. guard: which labels are
-    learned at all, and what is undone (None: all, and nothing).
+    lr falls linearly over `horizon` labels to `floor` * lr and stays there; `beta` is the memory of RMS's mean square,
+    and of momentum's mean gradient. A label takes 1 + `replay.repeats` steps, each at 1 / sqrt(1 + repeats) of that
+    rate. guard: which labels are learned at all, and what is undone (None: all, and nothing). rounding: when numbers of
+    an SRAM of codes are rounded to them: 'save', float32 until then, or after every step, 'stochastic' or to 'nearest'.
+    forgetting, prior: of `rls`, each step's weight of what was known before, and the variance at the start, in squared
+    prior deviations.
     """
 
     optimizer: Optimizer = "rms"
@@ -37,34 +43,58 @@ class AdaptConfig:
     beta: float = 0.9
     replay: Replay = field(default_factory=Replay)
     guard: Guard | None = field(default_factory=Guard)
+    rounding: Rounding = "save"
+    forgetting: float = 0.99
+    prior: float = 1.0
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise RramError(f"adapt: optimizer: {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
-        if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1):
-            raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1)")
+        if self.rounding not in ROUNDINGS:
+            raise RramError(f"adapt: rounding: {self.rounding!r} is not one of {', '.join(ROUNDINGS)}")
+        if not (0 < self.lr < 1e3 and self.horizon >= 1 and 0 <= self.floor <= 1 and 0 <= self.beta < 1
+                and 0 < self.forgetting <= 1 and 0 < self.prior < 1e6):  # fmt: skip
+            raise RramError(f"adapt: {self}: expected lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1), "
+                            "forgetting in (0, 1], prior > 0")  # fmt: skip
+
+    @property
+    def in_codes(self) -> bool:
+        """Whether every step leaves the numbers as codes."""
+        return self.rounding != "save"
 
     def rate(self, step: int) -> float:
         """Learning rate of each step of label number `step` (from 0)."""
         return self.lr * max(1 - step / self.horizon, self.floor) / math.sqrt(1 + self.replay.repeats)
 
 
-def _nothing() -> F32:
+def nothing() -> F32:
+    """No numbers: a layer without a low-rank part."""
     return np.zeros((0, 0), np.float32)
+
+
+def _no_state() -> F32:
+    return np.zeros(0, np.float32)
+
+
+def _no_memory() -> npt.NDArray[np.float64]:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True)
 class LayerCorrection:
-    """SRAM of one layer: gain [N], offset [N], value [mask entries], ms [3] (RMS per group), low-rank a [K, rank], b
-    [rank, N]. Engines write in place.
+    """SRAM of one layer: gain [N], offset [N], value [mask entries], low-rank a [K, rank], b [rank, N], ms [3, with
+    a rank 5] (RMS per group, in this order); velocity, momentum's mean gradient of all numbers, empty without momentum;
+    covariance, of the last layer with `rls` (firmware_py.rls), else empty. Engines write in place.
     """
 
     gain: F32
     offset: F32
     value: F32
     ms: npt.NDArray[np.float64]
-    a: F32 = field(default_factory=_nothing)
-    b: F32 = field(default_factory=_nothing)
+    a: F32 = field(default_factory=nothing)
+    b: F32 = field(default_factory=nothing)
+    velocity: F32 = field(default_factory=_no_state)
+    covariance: npt.NDArray[np.float64] = field(default_factory=_no_memory)
 
     def settle(self, spec: AnalogLayer) -> None:
         """Round every number, in place, to what the SRAM can hold (firmware_py.sram); float32 stays as it is."""
@@ -97,11 +127,20 @@ class Correction:
         for spec, layer in zip(bundle.layers, self.layers, strict=True):
             layer.settle(spec)
 
+    def restart(self, bundle: Bundle, adapt: AdaptConfig) -> None:
+        """Forget, in place, what an optimiser remembers beside `ms`; it is not part of a saved state."""
+        for layer in self.layers:
+            layer.velocity[...] = 0
+        if self.layers[-1].covariance.size:
+            self.layers[-1].covariance[...] = first_covariance(bundle.layers[-1], adapt.prior)
+
     def load(self, bundle: Bundle, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Take saved arrays over, in place; RramError names one that is missing, of another shape or out of range."""
         mine = self.arrays(bundle)
         for name, target in mine.items():
             given = arrays.get(name)
+            if name.endswith(".ms") and given is not None and given.shape == (3,) < target.shape:
+                given = arrays[name] = np.append(given, np.zeros(2))  # saved when A and B did not learn
             if given is None or given.shape != target.shape or given.dtype != target.dtype:
                 found = None if given is None else f"{given.dtype}{list(given.shape)}"
                 raise RramError(f"state: {name}: {found} given, expected {target.dtype}{list(target.shape)}")
@@ -116,12 +155,26 @@ class Correction:
         self.step, self.read = (int(n) for n in arrays["counters"])
 
 
-def initial_correction(bundle: Bundle) -> Correction:
-    """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0."""
+def count_numbers(spec: AnalogLayer) -> int:
+    """How many numbers a layer learns: gains, offsets, values, A, B."""
+    return 2 * spec.n + spec.mask_value.size + spec.sram.rank * (spec.k + spec.n)
+
+
+def initial_correction(bundle: Bundle, adapt: AdaptConfig | None = None) -> Correction:
+    """The correction at first boot: the bundle's gains, offsets, mask values as the SRAM can hold them; A = B = 0.
+
+    adapt: the learning to come, by which the optimiser's memory is made. RramError where that cannot be.
+    """
+    remembers = adapt is not None and adapt.optimizer == "momentum"
+    solves = adapt is not None and adapt.optimizer == "rls"
 
     def layer(spec: AnalogLayer) -> LayerCorrection:
+        last = spec is bundle.layers[-1]
+        known = first_covariance(spec, adapt.prior) if adapt and solves and last else _no_memory()
         a, b = np.zeros((spec.k, spec.sram.rank), np.float32), np.zeros((spec.sram.rank, spec.n), np.float32)
-        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), np.zeros(3), a, b)
+        squares, velocity = np.zeros(5 if spec.sram.rank else 3), np.zeros(remembers * count_numbers(spec), np.float32)
+        first = LayerCorrection(spec.gain.copy(), spec.offset.copy(), spec.mask_value.copy(), squares, a, b, velocity,
+                                known)  # fmt: skip
         first.settle(spec)
         return first
 
@@ -140,12 +193,12 @@ class SramCount:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-def count_sram(bundle: Bundle, learning: bool = True) -> SramCount:
+def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None = None) -> SramCount:
     """Count the SRAM of a correction; parts in bytes, each rounded up.
 
     A float32 correction as the runtime keeps it: uint16 rows, int32 column starts. One of codes by their bits
-    (firmware_py.sram), but float32 numbers while `learning` is on, which works on these. The optimiser's state (float64
-    RMS per group, two counters) is counted only with `learning`.
+    (firmware_py.sram), but float32 numbers while `learning` is on, which works on these unless `adapt` rounds steps.
+    The optimiser's state (float64 RMS per group, two counters; momentum's and `rls`' memory) only with `learning`.
     """
     specs = [spec for spec in bundle.layers if not spec.node.integer]  # those that have a correction
     entries = [int(spec.mask_rows.size) for spec in specs]
@@ -160,8 +213,12 @@ def count_sram(bundle: Bundle, learning: bool = True) -> SramCount:
         shapes = [(spec.k, spec.n) for spec in specs]
         bits = count_bits([spec.sram for spec in specs], shapes, entries, bundle.macro.rows)
         packed = {key: -(-bits[key] // 8) for key in parts}
-        parts = parts | {"indices": packed["indices"]} if learning else packed
+        parts = parts | {"indices": packed["indices"]} if learning and not (adapt and adapt.in_codes) else packed
     if learning:
-        parts["optimizer"] = 8 * 3 * len(specs) + 16
+        parts["optimizer"] = 8 * sum(5 if spec.sram.rank else 3 for spec in specs) + 16
+    if learning and adapt is not None and adapt.optimizer == "momentum":
+        parts["optimizer"] += 4 * sum(count_numbers(spec) for spec in specs)
+    if learning and adapt is not None and adapt.optimizer == "rls":
+        parts["optimizer"] += first_covariance(bundle.layers[-1], adapt.prior).nbytes
     percent = 100 * (values + low_rank + 2 * columns) / weights
     return SramCount(values, columns, columns, percent, sum(parts.values()), parts)

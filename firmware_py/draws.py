@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     REPLAY = 4
     ADC = 5
     DRIFT = 6
+    ROUND = 9
 
 
 def philox4x32(counter: tuple[U32 | int, U32 | int, U32 | int, U32 | int], key: tuple[int, int]) -> list[U32]:

@@ -129,7 +129,7 @@ class Watch:
 
 
 def _copied(chip: Chip) -> Kept:
-    """Gains, offsets, values and the optimiser's state of all layers."""
+    """All numbers and the optimiser's state of all layers."""
     return [[part.copy() for part in _parts(layer)] for layer in chip.correction.layers]
 
 
@@ -140,4 +140,5 @@ def _put(chip: Chip, kept: Kept) -> None:
 
 
 def _parts(layer: LayerCorrection) -> list[npt.NDArray[Any]]:
-    return [layer.gain, layer.offset, layer.value, layer.ms]
+    numbers = [layer.gain, layer.offset, layer.value, layer.a, layer.b]
+    return [*numbers, layer.ms, layer.velocity, layer.covariance]

@@ -1,4 +1,4 @@
-"""One label, one step: the backward pass that a chip can do, and the update of the correction.
+"""One label, one step: the backward pass that a chip can do. firmware_py.update changes the correction.
 
 Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers
 (docs/numerics.md, section 5).
@@ -6,7 +6,7 @@ Errors are 8-bit codes like activations, so transposed reads of the array and al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
 from firmware_py.integer import refuse_integer
+from firmware_py.rls import directions
+from firmware_py.update import Gradients, check_state, step_scales, uniforms, update
 from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
@@ -25,19 +27,12 @@ if TYPE_CHECKING:
 F32 = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Gradients:
-    """dLoss by gain [N], offset [N], value [entries] of one layer, float32."""
-
-    gain: F32
-    offset: F32
-    value: F32
-
-
 def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
     """Forward, backward, update in place; x [*input_shape]; returns the logits [classes] before the update."""
     refuse_integer(engine.bundle.nodes, "learn")
+    check_state(engine.correction.layers[-1], adapt)
     nodes, updates = engine.bundle.nodes, []
+    solved: list[Gradients] = []  # by least squares
     kept: list[tuple[F32, F32, LayerTrace | None]] = []  # input, output and trace of each node
 
     def compute(i: int, a: F32) -> F32:
@@ -53,13 +48,23 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
         coded = error_codes(delta.reshape(node.positions, layer.n))
         if coded is None:
             return None  # no error is left: nothing more to learn on this way
-        updates.append((node.layer, gradients(layer, trace, *coded)))
+        found = gradients(layer, trace, *coded)
+        if layer.sram.rank:
+            error = delta.reshape(node.positions, layer.n)
+            found = low_rank_gradients(layer, engine.correction.layers[node.layer], trace, error, found)
+        updates.append((node.layer, found))
+        if adapt.optimizer == "rls" and i == len(nodes) - 1:
+            known = engine.correction.layers[node.layer].covariance
+            solved.append(Gradients(*directions(layer, step_scales(layer), known, trace, delta, adapt)))
         return analog_backward(engine, node, delta.reshape(node.positions, layer.n)) if wanted else None
 
     logits: F32 = run(nodes, x[None].astype(np.float32), compute)[0]
     run_back(nodes, softmax_error(logits, label), back)
     for index, gradient in updates:
-        update(engine.bundle.layers[index], engine.correction.layers[index], gradient, step, adapt)
+        layer = engine.bundle.layers[index]
+        drawn = uniforms(engine.seed, index, layer, read, adapt)
+        steps = solved.pop() if solved else gradient  # of the last layer, which comes first
+        update(layer, engine.correction.layers[index], steps, step, adapt, drawn, steps is not gradient)
     return logits
 
 
@@ -89,6 +94,26 @@ def gradients(layer: AnalogLayer, trace: LayerTrace, c: npt.NDArray[np.int64], s
     )
 
 
+def low_rank_gradients(layer: AnalogLayer, correction: LayerCorrection, trace: LayerTrace, delta: F32,
+                       known: Gradients) -> Gradients:  # fmt: skip
+    """`known` with those of A [K, rank] and B [rank, N]: of A from x and B delta, of B from x A and delta [P, N].
+
+    All sums in order: rows, columns, then positions.
+    """
+    a, b = np.zeros_like(correction.a), np.zeros_like(correction.b)
+    for x, error in zip(trace.codes[0].astype(np.float32) * layer.dac_lsb, delta, strict=True):
+        h = np.cumsum(x[:, None] * correction.a, axis=0)[-1]
+        a += x[:, None] * _low_rank_error(correction, error)
+        b += h[:, None] * error
+    return replace(known, a=a, b=b)
+
+
+def _low_rank_error(correction: LayerCorrection, error: F32) -> F32:
+    """B delta [rank] of one position's errors [N], summed in order."""
+    total: F32 = np.cumsum(error * correction.b, axis=1)[:, -1]
+    return total
+
+
 def analog_backward(engine: NumpyEngine, node: Node, delta: F32) -> F32:
     """dLoss/dinput [*in_shape] of an analog layer: a transposed read of the noisy array plus the SRAM's share."""
     layer, correction = engine.bundle.layers[node.layer], engine.correction.layers[node.layer]
@@ -105,6 +130,9 @@ def analog_backward(engine: NumpyEngine, node: Node, delta: F32) -> F32:
     dxs = np.zeros(dx.shape, np.float32)
     for i, (k, j) in enumerate(zip(layer.mask_inputs, layer.mask_cols, strict=True)):
         dxs[inputs[:, k]] += correction.value[i] * delta[:, j]  # for one k, positions meet different inputs
+    if layer.sram.rank:
+        for place, error in zip(inputs, delta, strict=True):
+            dxs[place] += np.cumsum(correction.a * _low_rank_error(correction, error), axis=1)[:, -1]
     total: F32 = dx.astype(np.float32) * factor + dxs
     return total[:-1].reshape(node.in_shape)
 
@@ -147,34 +175,3 @@ def _shared_out(node: Node, share: F32) -> F32:
     sample = np.arange(len(share))[:, None, None, None, None]
     np.add.at(dx, (sample, y[:, None, :, None], x[None, :, None, :]), share[:, :, :, None, None])
     return dx
-
-
-def update(layer: AnalogLayer, correction: LayerCorrection, g: Gradients, step: int, adapt: AdaptConfig) -> None:
-    """Change gain, offset and mask values in place by one step, scaled by its prior; what would not be finite stays."""
-    prior = step_scales(layer)
-    for group, (name, sv) in enumerate(zip(("gain", "offset", "value"), prior, strict=True)):
-        natural = getattr(g, name) * sv
-        if natural.size == 0:
-            continue
-        factor = np.float32(adapt.rate(step))
-        if adapt.optimizer == "sign":
-            natural = np.sign(natural)
-        if adapt.optimizer == "rms":
-            wide = natural.astype(np.float64)
-            mean = np.cumsum(wide * wide)[-1] / natural.size  # in order
-            if not np.isfinite(mean):
-                continue
-            old = correction.ms[group]
-            correction.ms[group] = mean if old == 0 else adapt.beta * old + (1 - adapt.beta) * mean
-            factor = np.float32(adapt.rate(step) / (np.sqrt(correction.ms[group]) + 1e-12))
-        parameter = getattr(correction, name)
-        moved = parameter - factor * (sv * natural)
-        np.copyto(parameter, moved, where=np.isfinite(moved))
-
-
-def step_scales(layer: AnalogLayer) -> tuple[F32, F32, F32]:
-    """Prior step scales of gain, offset and mask values, float32."""
-    gain = np.float32(0.1) * np.abs(layer.gain)
-    offset = np.float32(0.1) * layer.y_std
-    value = np.exp2(layer.mask_lr_exp.astype(np.float64) / 2).astype(np.float32)
-    return gain, offset, value

@@ -38,6 +38,17 @@ class Code:
         codes = np.clip(np.rint(np.asarray(values, np.float64) / step), -most, most - 1)
         return (codes * step).astype(np.float32)
 
+    def move(self, numbers: F32, step: F32, uniform: npt.NDArray[np.float64] | None) -> F32:
+        """numbers - step on the grid, clipped at the ends, float32; a step that is not finite is none.
+
+        The nearest code where `uniform` is None; else the one below or above by numbers drawn from [0, 1), so that the
+        mean is exact (stochastic rounding: Gupta et al., ICML 2015, arXiv 1502.02551).
+        """
+        worth, most = 2.0**self.exponent, 1 << (self.bits - 1)
+        exact = (numbers.astype(np.float64) - step) / worth
+        codes = np.clip(np.rint(exact) if uniform is None else np.floor(exact + uniform), -most, most - 1)
+        return np.where(np.isfinite(step), codes * worth, numbers).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class LayerSram:

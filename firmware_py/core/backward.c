@@ -123,6 +123,7 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, in
     else
         transposed_dense(kern, l, m);
     if (l->masked) sparse_backward(l, delta, m);
+    if (d->rank) low_rank_backward(l, delta, m);
     const float factor = scale * d->w_step;
     for (size_t y = 0; y < d->in_h; y++)
         for (size_t x = 0; x < row; x++) {

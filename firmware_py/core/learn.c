@@ -1,6 +1,5 @@
-/* One label, one step: the backward pass that a chip can do, and the update of the correction (numerics.md, section 5).
+/* One label, one step: the backward pass that a chip can do (numerics.md, section 5).
  * Errors are 8-bit codes like activations, so transposed reads of the array and all gradient sums are integers. */
-#include <math.h>
 #include <string.h>
 
 #include "learn.h"
@@ -17,12 +16,21 @@ static void *take_spare(bump *spare, size_t room, bump *b, size_t count, size_t 
 /* spare: `room` bytes that no output needs now. */
 static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t room, learn_memory *m) {
     const size_t k = l->k, n = l->n, p = l->p, input = (size_t)l->pad_h * l->pitch;
+    const size_t rank = l->d.rank;
     const int inner = l->inner, conv = inner && p > 1, planes = l->plane_needed && l->d.in_c > 1;
     bump b = {memory, 0}, other = {spare, 0};
     m->c = take(&b, p * n + SLACK, sizeof *m->c);
     m->gain = take(&b, n, sizeof *m->gain);
     m->offset = take(&b, n, sizeof *m->offset);
     m->value = take(&b, entries_of(l), sizeof *m->value);
+    m->low_a = take(&b, k * rank, sizeof *m->low_a);
+    m->low_b = take(&b, rank * n, sizeof *m->low_b);
+    m->scale_a = take(&b, k * rank, sizeof *m->scale_a);
+    m->scale_b = take(&b, rank * n, sizeof *m->scale_b);
+    m->low_h = take(&b, rank, sizeof *m->low_h);
+    m->low_e = take(&b, rank, sizeof *m->low_e);
+    m->phi = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->phi);
+    m->back = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->back);
     m->repeated = take(&b, n + LANES_MAX, sizeof *m->repeated);
     bump g = b; /* gradients first, then dLoss/dinput, in the same memory */
     m->column = take(&g, plane_span(l) + SLACK, sizeof *m->column);
@@ -49,42 +57,19 @@ static void softmax_error(float *logits, size_t classes, uint32_t label) {
     logits[label] -= 1.0f;
 }
 
-/* One group of parameters: natural gradient n = g sv, then a step of f sv n; the gradients are used up. What would not
- * be finite stays as it is. */
-static void update_group(const rram_adapt *adapt, size_t count, float *parameter, const float *sv, float *g,
-                         double *ms) {
-    if (count == 0) return;
-    double sum = 0, rate = adapt->lr_t;
-    for (size_t i = 0; i < count; i++) g[i] = g[i] * sv[i];
-    for (size_t i = 0; adapt->optimizer == RRAM_SIGN && i < count; i++)
-        g[i] = g[i] > 0.0f ? 1.0f : g[i] < 0.0f ? -1.0f : 0.0f;
-    if (adapt->optimizer == RRAM_RMS) {
-        for (size_t i = 0; i < count; i++) sum += (double)g[i] * (double)g[i];
-        const double mean = sum / (double)count;
-        if (!isfinite(mean)) return;
-        *ms = *ms > 0 ? adapt->beta * *ms + (1 - adapt->beta) * mean : mean;
-        rate = adapt->lr_t / (sqrt(*ms) + 1e-12);
-    }
-    const float f = (float)rate;
-    for (size_t i = 0; i < count; i++) {
-        const float moved = parameter[i] - f * (sv[i] * g[i]);
-        if (isfinite(moved)) parameter[i] = moved;
-    }
-}
-
 /* One analog layer: gradients, dLoss/dinput (stored, or added to what is there), update. 0: no error is left. */
-static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, int add, float *dx) {
+static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, uint64_t read, int add,
+                       float *dx) {
     const layer *l = s->analog;
-    const rram_node *d = &l->d;
     learn_memory m;
     learn_memory_at(l, net->scratch, s->spare, s->room, &m);
     const float scale = net->kern->quantize(s->y, (size_t)l->p * l->n, NULL, l->n, m.c);
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
+    if (l->d.rank) low_rank_gradients(l, s->y, &m), low_rank_scales(l, &m);
     if (l->inner) analog_backward(net->kern, l, s->y, add, dx, &m);
-    update_group(adapt, l->n, d->gain, d->gain_scale, m.gain, d->ms);
-    update_group(adapt, l->n, d->offset, d->offset_scale, m.offset, d->ms + 1);
-    update_group(adapt, entries_of(l), d->value, d->value_scale, m.value, d->ms + 2);
+    if (adapt->optimizer == RRAM_RLS && l->d.covariance) rls_directions(l, adapt, s->y, &m);
+    update_layer(net, l, adapt, read, &m);
     return 1;
 }
 
@@ -128,7 +113,7 @@ void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, co
             const int32_t source = source_of(s->d, i, k);
             step *to = source >= 0 && net->steps[source].learns ? net->steps + source : NULL;
             if (s->analog) {
-                if (learn_layer(net, s, adapt, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
+                if (learn_layer(net, s, adapt, read, to && to->reached, to ? to->y : NULL) && to) to->reached = 1;
             } else if (to && s->d->op == RRAM_ADD) {
                 give(to, s->y);
             } else if (to && s->d->op == RRAM_CONCAT) {

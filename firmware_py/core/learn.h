@@ -1,4 +1,4 @@
-/* Memory and parts of one learning step: gradients.c, backward.c, learn.c. */
+/* Memory and parts of one learning step: gradients.c, backward.c, low_rank.c, rls.c, update.c, learn.c. */
 #ifndef RRAM_LEARN_H
 #define RRAM_LEARN_H
 
@@ -7,6 +7,10 @@
 typedef struct learn_memory {
     int16_t *c;                   /* [P][N] codes of the error, later of the error times gain */
     float *gain, *offset, *value; /* gradients; value: [nnz] */
+    double *phi, *back;           /* recursive least squares: [2 + entries of a column] */
+    float *low_a, *low_b;         /* low rank: gradients */
+    float *scale_a, *scale_b;     /* their step scales */
+    float *low_h, *low_e;         /* [rank] x A and B delta of one position */
     float *repeated;              /* [N + LANES_MAX] gains */
     /* gradients of a convolution */
     int16_t *column; /* one column of c, spread over a plane of the padded input */
@@ -33,5 +37,20 @@ static inline size_t plane_span(const layer *l) {
 
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m);
 void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m);
+/* Most entries that a column has. */
+static inline size_t most_entries(const layer *l) {
+    int32_t most = 0;
+    for (size_t j = 0; l->masked && j < l->n; j++) {
+        const int32_t count = l->d.mask_start[j + 1] - l->d.mask_start[j];
+        most = count > most ? count : most;
+    }
+    return (size_t)most;
+}
+
+void low_rank_gradients(const layer *l, const float *delta, learn_memory *m);
+void low_rank_backward(const layer *l, const float *delta, learn_memory *m);
+void low_rank_scales(const layer *l, learn_memory *m);
+void rls_directions(const layer *l, const rram_adapt *adapt, const float *delta, learn_memory *m);
+void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, uint64_t read, const learn_memory *m);
 
 #endif

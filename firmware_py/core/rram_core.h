@@ -23,10 +23,12 @@
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
                RRAM_THRESHOLDS = 6, RRAM_RENAME = 7, RRAM_RELU6 = 8, RRAM_LEAKY_RELU = 9, RRAM_HARD_SWISH = 10,
                RRAM_SOFTMAX = 11, RRAM_CONCAT = 12 };
-enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ADC = 5, RRAM_DRIFT_PATH = 6 };
+enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3, RRAM_ADC = 5, RRAM_DRIFT_PATH = 6,
+                    RRAM_ROUND = 9 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2, RRAM_CONVERTER_ERRORS = 4, RRAM_DRIFT = 8,
                    RRAM_DISTURB = 16 };
-enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2 };
+enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3, RRAM_RLS = 4 };
+enum rram_rounding { RRAM_AT_SAVE = 0, RRAM_STOCHASTIC = 1, RRAM_NEAREST = 2 };
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
@@ -44,15 +46,15 @@ typedef struct rram_node {
     uint32_t signed_in;          /* 1: the DAC takes both signs */
     uint32_t dac_bits, adc_bits; /* 1..8, 1..16 */
     float w_step, dac_lsb, adc_lsb;
-    uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none. Learning leaves it alone */
-    const float *low_a, *low_b; /* [K][rank], [rank][N] */
+    uint32_t rank;              /* of the correction's low-rank part (x A) B; 0: none */
+    float *low_a, *low_b;       /* [K][rank], [rank][N], changed by learning */
     const uint8_t *levels;                                /* [2][K][N], K = kh * kw * in_c / groups, N = out_c */
     float *gain, *offset;                                 /* [N], changed by learning */
     float *value;                                         /* [nnz], changed by learning */
     const int32_t *mask_start;                            /* [N + 1] */
     const uint16_t *mask_row;                             /* [nnz] row k of each entry */
     const float *gain_scale, *offset_scale, *value_scale; /* prior step scales sv, like gain, offset, value */
-    double *ms; /* [3] running mean squares: gain, offset, value; 0: none yet */
+    double *ms; /* [3], with a rank [5]: running mean squares of gain, offset, value, A, B; 0: none yet */
     uint32_t from_count; /* 0: takes the output of the node before, the first node the network's input */
     const int32_t *from; /* [from_count] which earlier nodes' outputs, -1 the network's input; several: RRAM_ADD, RRAM_CONCAT */
     const uint32_t *parts; /* concat: [from_count] channels of each; not for the first node */
@@ -62,6 +64,11 @@ typedef struct rram_node {
     const int32_t *thresholds; /* [most][out_c], rising */
     const uint16_t *row;       /* rename: [in] which output an input counts in; sums must lie within -127..127 */
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
+    /* What optimisers other than RRAM_RMS remember; NULL: no room, such a step leaves the layer as it is. */
+    float *velocity; /* [2 N + nnz + rank (K + N)] RRAM_MOMENTUM's mean gradient: gains, offsets, values, A, B; 0 at first */
+    uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers */
+    const float *grid; /* [5] what one code is worth, powers of two: gains, offsets, values, A, B; NULL: no codes */
+    double *covariance; /* RRAM_RLS, last node: of each column's gain, offset, values, a lower triangle, row by row */
 } rram_node;
 
 typedef struct rram_desc {
@@ -85,7 +92,10 @@ typedef struct rram_desc {
 typedef struct rram_adapt {
     uint32_t optimizer; /* enum rram_optimizer */
     double lr_t;        /* learning rate of this step */
-    double beta;        /* memory of the running mean squares */
+    double beta;        /* memory of the running mean squares, of momentum's running mean */
+    uint32_t rounding;  /* enum rram_rounding: what a step leaves where a node has codes */
+    double forgetting;  /* RRAM_RLS: weight of what was known before each step, up to 1 */
+    double prior;       /* RRAM_RLS: what the covariance has on its diagonal at the start */
 } rram_adapt;
 
 typedef struct rram_net rram_net;

@@ -12,6 +12,7 @@ from device_models.derive import with_levels
 from device_models.errors import ProfileError
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
+from firmware_py.correction import OPTIMIZERS, ROUNDINGS
 from firmware_py.guard import Guard
 from firmware_py.replay import Replay
 from host_tools.errors import HostError
@@ -204,6 +205,12 @@ AXES = {
         Axis("shift", "change of the input, parted by ';'", str, _shift, commas=True),
         Axis("adapt.replay", "IMAGES:REPEATS learned again with each label, 0: none", str, _replay),
         Axis("adapt.guard", "'on', or 'off': every label is learned, nothing undone", str, _guard),
+        Axis("adapt.optimizer", f"how labels change the SRAM: {', '.join(OPTIMIZERS)}", str, _in_adapt("optimizer")),
+        Axis("adapt.rounding", f"when numbers become the SRAM's codes: {', '.join(ROUNDINGS)}", str,
+             _in_adapt("rounding")),
+        Axis("adapt.beta", "memory of rms and momentum", float, _in_adapt("beta")),
+        Axis("adapt.forgetting", "weight of what rls knew before a step", float, _in_adapt("forgetting")),
+        Axis("adapt.prior", "variance at the start of rls, squared prior deviations", float, _in_adapt("prior")),
         Axis("adapt.lr", "learning rate of labels", float, _in_adapt("lr")),
     )
 }  # fmt: skip

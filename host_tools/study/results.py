@@ -33,7 +33,9 @@ def _plan_columns(plan: ChipPlan) -> dict[str, str]:
         "shift": str(plan.shift),
         "labels": str(plan.labels),
         "adapt": f"{adapt.optimizer} lr {adapt.lr:g} horizon {adapt.horizon} floor {adapt.floor:g} beta {adapt.beta:g}"
-                 f" replay {adapt.replay} guard {'off' if adapt.guard is None else adapt.guard.text}",
+                 f" replay {adapt.replay} guard {'off' if adapt.guard is None else adapt.guard.text}"
+                 + (f" forgetting {adapt.forgetting:g} prior {adapt.prior:g}" if adapt.optimizer == "rls" else "")
+                 + (f" rounding {adapt.rounding}" if adapt.in_codes else ""),
         "programming": "on" if plan.effects.programming else "off",
         "read_noise": "on" if plan.effects.read_noise else "off",
     }

@@ -22,7 +22,7 @@ LEARNT = (*CALIBRATIONS, "adapted")  # steps after which the SRAM holds somethin
 
 def rows_of(case: Case, chips: Sequence[Result]) -> list[Row]:
     """A row for every step of a case."""
-    rows, sram, helped = [], count_sram(case.bundle), False
+    rows, sram, helped = [], count_sram(case.bundle, adapt=case.plan.adapt), False
     for step in parse_steps(case.plan.steps):
         helped = helped or step.kind in LEARNT
         clean = clean_name(step) in chips[0] and step.kind == "adapted"

@@ -42,12 +42,11 @@ def images(spec: Synthetic, count: int, seed: int) -> np.ndarray:
     return x
 
 
-def pair(
-    bundle: Bundle, seed: int, effects: Effects, variant: str | None = None, age: Age = NEW
-) -> tuple[Any, Any]:
+def pair(bundle: Bundle, seed: int, effects: Effects, variant: str | None = None, age: Age = NEW,
+         adapt: AdaptConfig | None = None) -> tuple[Any, Any]:  # fmt: skip
     """The oracle and the core on the same chip, each with a correction of its own."""
-    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle), age)
-    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle), variant, age)
+    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle, adapt), age)
+    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle, adapt), variant, age)
 
 
 def assert_same_cells(oracle: Any, engine: Any) -> None:
@@ -63,7 +62,7 @@ def assert_same_cells(oracle: Any, engine: Any) -> None:
 
 def assert_same_state(ours: Correction, theirs: Correction) -> None:
     for a, b in zip(ours.layers, theirs.layers, strict=True):
-        for name in ("gain", "offset", "value", "ms"):
+        for name in ("gain", "offset", "value", "a", "b", "ms", "velocity", "covariance"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 
@@ -71,7 +70,7 @@ def assert_same(
     bundle: Bundle, effects: Effects, x: np.ndarray, adapt: AdaptConfig, variant: str | None = None, age: Age = NEW
 ) -> None:
     """Cells, logits, raw sums of the first layer and three steps of learning, bit for bit."""
-    oracle, engine = pair(bundle, 2**63 + 11, effects, variant, age)
+    oracle, engine = pair(bundle, 2**63 + 11, effects, variant, age, adapt)
     assert_same_cells(oracle, engine)
     read = 2**32 - 1  # the counter's upper word changes after the first image
     np.testing.assert_array_equal(engine.logits(x, read), oracle.logits(x, read))

@@ -124,7 +124,7 @@ static uint32_t run(int variant, int later) {
     float logits[10], *x = floats(20 * 19, 0.0f, 1.0f);
     memset(x, 0, 4 * 19 * sizeof *x);
     for (uint32_t step = 0; step < 12; step++) {
-        const rram_adapt adapt = {step & 1 ? RRAM_RMS : RRAM_SGD, 0.01, 0.99};
+        const rram_adapt adapt = {step & 1 ? RRAM_RMS : RRAM_SGD, 0.01, 0.99, RRAM_AT_SAVE, 1, 1};
         rram_logits(net, x, 1, 5000000000u + step, logits);
         add(logits, sizeof logits);
         rram_learn(net, x, step % 10, 100 + step, &adapt, logits);

@@ -12,6 +12,7 @@ import pytest
 
 from firmware_py import AdaptConfig, Chip, Replay, c_engine
 from firmware_py.cli import build_parser, main
+from firmware_py.correction import OPTIMIZERS
 from tests.firmware_py.make_bundle import DENSE, Synthetic, contents, make_bundle, write
 
 Capture = pytest.CaptureFixture[str]
@@ -197,6 +198,20 @@ def test_a_replay_that_cannot_be_is_one_line(capsys: Capture, bundle: str, tmp_p
     line = refused(capsys, "adapt", bundle, "--stream", source, f"--replay={text}", *NUMPY)
     assert line.startswith("rram-edge: replay: ")
     assert "expected" in line or "is not a whole number" in line
+
+
+def test_adapt_learns_by_the_optimiser_that_is_named(capsys: Capture, bundle: str, tmp_path: Path) -> None:
+    source = str(stream(tmp_path / "lines", 3))
+    found = []
+    for name in OPTIMIZERS:
+        options = ("--stream", source, "--optimizer", name, "--fresh")
+        assert run_json(capsys, "adapt", bundle, *options, *NUMPY)["labels"] == 3
+        chip = Chip.open(bundle, engine="numpy")
+        chip.restore(f"{bundle}.state/chip-0")
+        found.append(chip.correction.layers[-1].gain.tobytes())
+    assert len(set(found)) == len(OPTIMIZERS)
+    line = refused(capsys, "adapt", bundle, "--stream", source, "--rounding", "stochastic", *NUMPY)
+    assert line.startswith("rram-edge: adapt: rounding: 'stochastic' given, but the correction of ")
 
 
 def test_adapt_reports_and_counts_what_it_skips(capsys: Capture, bundle: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from firmware_py import Chip, Effects
 from firmware_py.aging import Age
 from firmware_py.bundle import Bundle
-from firmware_py.correction import AdaptConfig
+from firmware_py.correction import OPTIMIZERS, AdaptConfig
 from tests.firmware_py.core_cases import (
     VARIANTS,
     assert_same,
@@ -49,8 +50,8 @@ LENET5 = Synthetic(nodes=LENET, input_shape=(28, 28, 1), rows=128, mask_share=0.
 
 
 @settings(max_examples=150)
-@given(networks(), st.booleans(), st.booleans(), st.sampled_from(["rms", "sgd", "sign"]), st.integers(0, 2**32))
-def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimizer: str, seed: int) -> None:
+@given(networks(), st.booleans(), st.booleans(), st.sampled_from(OPTIMIZERS), st.integers(0, 2**32))
+def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimizer: Any, seed: int) -> None:
     x = images(spec, 3, seed)
     with tempfile.TemporaryDirectory() as folder:
         adapt = AdaptConfig(optimizer, lr=0.05)

@@ -49,7 +49,7 @@ def test_the_steps_of_a_label_share_its_rate() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"optimizer": "adam"}, "adapt: optimizer: 'adam' is not one of rms, sgd, sign"),
+        ({"optimizer": "adam"}, "adapt: optimizer: 'adam' is not one of rms, sgd, sign, momentum, rls"),
         ({"lr": 0}, "expected lr > 0"),
         ({"lr": -1}, "expected lr > 0"),
         ({"lr": float("nan")}, "expected lr > 0"),

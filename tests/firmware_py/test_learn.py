@@ -14,21 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from firmware_py import AdaptConfig, Effects
+from firmware_py import AdaptConfig, Chip, Effects, RramError
 from firmware_py.bundle import AnalogLayer, Bundle
-from firmware_py.correction import initial_correction
+from firmware_py.correction import count_sram, initial_correction
 from firmware_py.graph import PARSERS, Node, digital
 from firmware_py.learn import (
-    Gradients,
     analog_backward,
     digital_backward,
     error_codes,
     softmax_error,
-    step_scales,
-    update,
 )
 from firmware_py.numpy_engine import NumpyEngine
 from firmware_py.replay import NO_REPLAY
+from firmware_py.update import Gradients, step_scales, update
+from tests.firmware_py.core_cases import needs_core
 from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, make_bundle
 
 QUIET = Effects(read_noise=False)
@@ -90,6 +89,8 @@ def plain_layer(layer: AnalogLayer, d: np.ndarray, parameters: dict[str, np.ndar
     """gain (x W) + offset + x M in float64, no converters; x [*in_shape] -> [P, N]."""
     weights = d.astype(np.float64) * float(layer.w_step) * parameters["gain"]
     weights[layer.mask_rows, layer.mask_cols] += parameters["value"]
+    if "a" in parameters:
+        weights += parameters["a"] @ parameters["b"]
     return np.append(x.reshape(-1), 0.0)[positions_of(layer.node)] @ weights + parameters["offset"]
 
 
@@ -321,6 +322,45 @@ def test_sign_steps_by_the_rate_in_prior_deviations_whatever_the_size_of_the_gra
     for group in GROUPS:
         np.testing.assert_allclose(getattr(correction, group), expected[group], atol=2e-6)
     assert correction.gain[0] == layer.gain[0] and correction.ms.tolist() == [0, 0, 0]
+
+
+def test_momentum_steps_by_the_mean_of_all_gradients_each_older_one_weighing_less(dense: Bundle) -> None:
+    """Written as the sum that it is: step t takes (1 - beta) sum over s <= t of beta^(t - s) of gradient s."""
+    config = AdaptConfig(optimizer="momentum", lr=0.3, horizon=4, floor=0.1, beta=0.7, replay=NO_REPLAY)
+    layer, correction = dense.layers[0], initial_correction(dense, config).layers[0]
+    expected = {g: getattr(correction, g).astype(np.float64) for g in GROUPS}
+    seen = list(random_gradients(layer, 6))
+    for t, gradient in enumerate(seen):
+        update(layer, correction, replace(gradient, **{g: getattr(gradient, g).copy() for g in GROUPS}), t, config)
+        rate = 0.3 * max(1 - t / 4, 0.1)
+        for group, sd in prior_deviations(layer).items():
+            expected[group] -= rate * sd**2 * sum(0.3 * 0.7 ** (t - s) * getattr(seen[s], group) for s in range(t + 1))
+    for group in GROUPS:
+        np.testing.assert_allclose(getattr(correction, group), expected[group], atol=2e-6)
+    assert correction.ms.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("engine", ["numpy", pytest.param("c", marks=needs_core)])
+def test_momentum_without_a_place_for_its_state_is_refused(dense: Bundle, engine: Any) -> None:
+    chip = Chip(dense, 3, engine)
+    with pytest.raises(RramError, match="^adapt: optimizer: 'momentum' given, but this correction was made without"):
+        chip.engine.learn(images(dense)[0], 1, 0, 0, AdaptConfig("momentum"))
+
+
+def test_a_restart_forgets_the_momentum_and_nothing_else(dense: Bundle, tmp_path: Path) -> None:
+    """It is undone with what it did, too; and it is counted: a float for each number."""
+    chip, other = (Chip(dense, 3, "numpy", adapt=AdaptConfig("momentum")) for _ in range(2))
+    for label, image in enumerate(dense.golden_x[:3]):
+        chip.learn_one(image, label)
+    assert all(np.abs(layer.velocity).max() > 0 for layer in chip.correction.layers)
+    chip.save(tmp_path / "state")
+    other.restore(tmp_path / "state")
+    chip.restore(tmp_path / "state")
+    for mine, theirs in zip(chip.correction.layers, other.correction.layers, strict=True):
+        assert not mine.velocity.any()
+        np.testing.assert_array_equal(mine.value, theirs.value)
+    plain, numbers = count_sram(dense), sum(2 * layer.n + layer.mask_value.size for layer in dense.layers)
+    assert chip.sram.parts == {**plain.parts, "optimizer": plain.parts["optimizer"] + 4 * numbers}
 
 
 def test_rms_divides_by_the_mean_square_of_its_group(dense: Bundle) -> None:

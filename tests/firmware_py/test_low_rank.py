@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from firmware_py import Chip, Effects, RramError, c_engine
+from firmware_py import AdaptConfig, Chip, Effects, c_engine, guard
 from firmware_py.bundle import Bundle
+from firmware_py.correction import OPTIMIZERS, initial_correction
 from firmware_py.low_rank import reduced_rank_ridge
-from tests.firmware_py.make_bundle import CONV, DENSE, Synthetic, contents, write
+from firmware_py.numpy_engine import NumpyEngine
+from firmware_py.replay import NO_REPLAY
+from firmware_py.update import low_rank_scales, step_scales
+from tests.firmware_py.core_cases import VARIANTS, assert_same_state, images, needs_core, pair
+from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, contents, write
+from tests.firmware_py.test_learn import QUIET, plain_loss
 
 RNG = np.random.default_rng(4)
 X, Y = RNG.normal(size=(30, 12)), RNG.normal(size=(30, 7))
@@ -114,10 +121,88 @@ def test_calibration_with_a_rank_comes_nearer_to_the_ideal(tmp_path: Path) -> No
         assert a.after < b.after
 
 
-def test_learning_refuses_what_it_does_not_change(tmp_path: Path) -> None:
-    chip = Chip(opened(tmp_path), 3)
-    with pytest.raises(RramError, match="^learn: the bundle's correction has a low-rank part"):
-        chip.learn_one(chip.bundle.golden_x[0], 0)
+def ranked(tmp_path: Path, nodes: Any, bits: int = 32, **spec: Any) -> Bundle:
+    """A bundle with rank 2 in every layer."""
+    return opened(tmp_path, nodes, bits, (2,) * sum("name" in node for node in nodes), **spec)
+
+
+def with_factors(engine: Any) -> Any:
+    """An engine whose factors are not zero, the same for the same network."""
+    rng = np.random.default_rng(6)
+    for spec, layer in zip(engine.bundle.layers, engine.correction.layers, strict=True):
+        layer.a[...] = rng.normal(0, 0.5 / spec.k**0.5, layer.a.shape)
+        layer.b[...] = rng.normal(0, 0.5, layer.b.shape)
+        layer.settle(spec)
+    return engine
+
+
+@pytest.mark.parametrize(("nodes", "shape"), [(CONV, (8, 8, 1)), (DENSE, (4, 5, 1)), (RESNET, (8, 8, 1))])
+def test_gradients_with_a_rank_are_those_of_the_loss(tmp_path: Path, nodes: Any, shape: Any) -> None:
+    """Of all numbers of all layers, by central differences of the float64 network: errors go back through A B, too."""
+    bundle = fine(ranked(tmp_path, nodes, input_shape=shape, adc_bits=16, mask_share=0.2))
+    engine = with_factors(NumpyEngine(bundle, 5, QUIET, initial_correction(bundle)))
+    x, keys = bundle.calibration_x[1].astype(np.float32) / np.float32(255), ("gain", "offset", "value", "a", "b")
+    old = [{key: getattr(layer, key).astype(float) for key in keys} for layer in engine.correction.layers]
+    scales = [(*step_scales(spec), *low_rank_scales(layer))
+              for spec, layer in zip(bundle.layers, engine.correction.layers, strict=True)]  # fmt: skip
+    engine.learn(x, 1, 0, 0, AdaptConfig("sgd", lr=1.0, replay=NO_REPLAY))
+    for i, layer in enumerate(engine.correction.layers):
+        for key, sv in zip(keys, scales[i], strict=True):
+            found = ((old[i][key] - getattr(layer, key)).reshape(-1) / sv.astype(float) ** 2)[:40]
+            exact = [slope(engine, old, i, key, e, x) for e in range(len(found))]
+            cosine = found @ exact / np.linalg.norm(found) / np.linalg.norm(exact)
+            assert cosine > 0.985, (i, key, cosine)
+            assert 0.9 < np.linalg.norm(found) / np.linalg.norm(exact) < 1.1, (i, key)
+
+
+def fine(bundle: Bundle) -> Bundle:
+    """A fine ADC, and DACs that reach far enough."""
+    first, *inner = [replace(layer, adc_lsb=np.float32(100)) for layer in bundle.layers]
+    return replace(bundle, layers=(first, *(replace(layer, dac_lsb=np.float32(1 / 80)) for layer in inner)))
+
+
+def slope(engine: Any, parameters: list[dict[str, np.ndarray]], layer: int, key: str, e: int, x: np.ndarray) -> float:
+    there, number = [], parameters[layer][key].reshape(-1)
+    for sign in (1, -1):
+        number[e] += sign * 1e-6
+        there.append(plain_loss(engine, parameters, x, 1))
+        number[e] -= sign * 1e-6
+    return (there[0] - there[1]) / 2e-6
+
+
+@needs_core
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("nodes", "shape", "bits", "rounding"), [
+    (CONV, (8, 8, 1), 32, "save"), (RESNET, (8, 8, 2), 8, "stochastic"), (DENSE, (8, 8, 1), 16, "nearest"),
+])  # fmt: skip
+def test_both_engines_learn_with_a_rank_to_the_same_bits(tmp_path: Path, optimizer: Any, nodes: Any, shape: Any,
+                                                         bits: int, rounding: Any) -> None:  # fmt: skip
+    bundle = ranked(tmp_path, nodes, bits, input_shape=shape, mask_share=0.2)
+    adapt = AdaptConfig(optimizer, lr=0.5, rounding=rounding)
+    for variant in (VARIANTS[0], VARIANTS[-1]):
+        oracle, engine = map(with_factors, pair(bundle, 7, Effects(), variant, adapt=adapt))
+        before = oracle.correction.layers[0].a.copy()
+        for i, image in enumerate(images(Synthetic(nodes=nodes, input_shape=shape), 4, 1)):
+            ours, theirs = (e.learn(image, i % 4, 9 + i, i, adapt) for e in (engine, oracle))
+            np.testing.assert_array_equal(ours, theirs)
+        assert_same_state(engine.correction, oracle.correction)
+        assert rounding != "save" or not np.array_equal(before, oracle.correction.layers[0].a)
+
+
+def test_a_calibrated_chip_learns_its_factors_and_the_guard_takes_them_back(tmp_path: Path) -> None:
+    """A state of before, without mean squares of A and B, is taken over."""
+    bundle = ranked(tmp_path, CONV)
+    chip = Chip(bundle, 3)
+    chip.calibrate()
+    before = [layer.b.copy() for layer in chip.correction.layers]
+    arrays = {name: array.copy() for name, array in chip.correction.arrays(bundle).items()}
+    kept = guard._copied(chip)
+    chip.learn_one(bundle.golden_x[0], 2)
+    assert all(not np.array_equal(b, layer.b) for b, layer in zip(before, chip.correction.layers, strict=True))
+    guard._put(chip, kept)
+    assert all(np.array_equal(b, layer.b) for b, layer in zip(before, chip.correction.layers, strict=True))
+    chip.correction.load(bundle, {name: a[:3] if name.endswith(".ms") else a for name, a in arrays.items()})
+    assert all(layer.ms.tolist() == [0] * 5 for layer in chip.correction.layers)
 
 
 def test_the_state_keeps_the_factors(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.firmware_py.make_bundle import INTEGERS, MOBILE, RESNET, Synthetic
 
 READ = 2**32 - 2  # the read counter passes 32 bits on the way
 IMAGES, STEPS, SEED = 3, 6, 0xFEDCBA9876543210
+OPTIMIZERS = [AdaptConfig(name, lr=0.05) for name in ("sgd", "rms", "rls")]  # only the last remembers more
 CASES = {
     "resnet": Synthetic(nodes=RESNET, input_shape=(8, 8, 2), mask_share=0.2, faults=(2**28, 2**29, 300, 3000)),
     "mobile": Synthetic(nodes=MOBILE, input_shape=(8, 8, 2), mask_share=0.3),
@@ -26,7 +27,7 @@ CASES = {
 def write_case(folder: Path, spec: Synthetic) -> None:
     """Write net.h and golden.h."""
     bundle = opened(folder, spec)
-    write_header(folder / "net.h", Chip(bundle, SEED, "c"))
+    write_header(folder / "net.h", Chip(bundle, SEED, "c", adapt=OPTIMIZERS[-1]))
     (folder / "golden.h").write_text(golden(bundle))
 
 
@@ -35,20 +36,21 @@ def golden(bundle: Bundle) -> str:
     images = np.random.default_rng(5).integers(0, 256, (IMAGES, *bundle.input_shape)).astype(np.uint8)
     images[0, :3] = 0  # reads of zeros are left out by the core
     x = images.astype(np.float32) / np.float32(255)
-    engine = NumpyEngine(bundle, SEED, Effects(), initial_correction(bundle))
+    engine = NumpyEngine(bundle, SEED, Effects(), initial_correction(bundle, OPTIMIZERS[-1]))
     steps = 0 if bundle.nodes[-1].integer else STEPS
     lines = ['#include "net.h"', f"#define GOLDEN_IMAGES {IMAGES}", f"static const uint32_t golden_steps = {steps};",
              f"#define GOLDEN_READ UINT64_C({READ})", floats("golden_x", x), integers("golden_bytes", images),
              floats("golden_logits", engine.logits(x, READ))]  # fmt: skip
     learned, adapt = [], []
     for i in range(STEPS):
-        config = AdaptConfig("rms" if i % 2 else "sgd", lr=0.05)
-        adapt.append(f"{{{i % 2}, {config.rate(i).hex()}, {config.beta.hex()}}}")
+        config = OPTIMIZERS[i % len(OPTIMIZERS)]
+        adapt.append(f"{{RRAM_{config.optimizer.upper()}, {config.rate(i).hex()}, {config.beta.hex()}, 0, "
+                     f"{config.forgetting.hex()}, {config.prior.hex()}}}")
         label = i % len(bundle.classes)
         learned.append(engine.learn(x[i % IMAGES], label, READ + 100 + i, i, config) if steps else np.zeros(1))
     lines.append(floats("golden_learned", np.stack(learned)))
     lines.append(f"static const rram_adapt golden_adapt[] = {{{', '.join(adapt)}}};")
-    return "\n".join(lines + states(bundle, initial_correction(bundle), engine.correction)) + "\n"
+    return "\n".join(lines + states(bundle, initial_correction(bundle, OPTIMIZERS[-1]), engine.correction)) + "\n"
 
 
 def states(bundle: Bundle, before: Correction, after: Correction) -> list[str]:
@@ -56,7 +58,7 @@ def states(bundle: Bundle, before: Correction, after: Correction) -> list[str]:
     lines, table = [], []
     places = [i for i, node in enumerate(n for n in bundle.nodes if n.op != "flatten") if node.layer >= 0]
     for place, *both in zip(places, before.layers, after.layers, strict=True):
-        for key in ("gain", "offset", "value", "ms"):
+        for key in ("gain", "offset", "value", "ms", "covariance"):
             if getattr(both[0], key).size:
                 names = [f"{when}_{place}_{key}" for when in ("before", "after")]
                 lines += [floats(name, getattr(layer, key)) for name, layer in zip(names, both, strict=True)]

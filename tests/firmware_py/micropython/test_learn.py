@@ -111,6 +111,7 @@ def test_no_error_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("learning", "text"), [
     ({"optimizer": "adam"}, "adapt: optimizer: 'adam' is not one of rms, sgd, sign"),
+    ({"optimizer": "momentum"}, "adapt: optimizer: 'momentum' is not one of rms, sgd, sign"),
     ({"lr": 0}, "adapt: lr 0, "),
     ({"horizon": 0}, "expected lr > 0, horizon >= 1"),
     ({"beta": 1}, "beta in"),

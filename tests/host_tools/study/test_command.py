@@ -191,6 +191,8 @@ def test_options_that_do_not_go_together_are_one_line(small: Small, own: tuple[s
         ((bundle, *own, "--sweep", "vectors=1000000", "--steps", "calibrated"), "1000000 vectors asked"),
         ((bundle, *own, "--sweep", "macro.rows_active=100"), "rows_active: 100 does not divide"),
         ((bundle, *own, "--sweep", "adapt.lr=-1"), "expected lr > 0"),
+        ((bundle, *own, "--sweep", "adapt.optimizer=adam"), "is not one of rms, sgd, sign, momentum, rls"),
+        ((bundle, *own, "--sweep", "adapt.rounding=up"), "is not one of save, stochastic, nearest"),
         ((bundle, *own, "--sweep", "adapt.replay=x"), "replay: 'x' given, expected IMAGES"),
         ((bundle, *own, "--replay", "8:x"), "replay: '8:x' given, expected IMAGES"),
         ((bundle, *own, "--replay", "8:999"), "replay: repeats: 999 is not a whole number"),
