@@ -61,6 +61,11 @@ typedef struct rram_node {
     const int32_t *thresholds; /* [most][out_c], rising */
     const uint16_t *row;       /* rename: [in] which output an input counts in; sums must lie within -127..127 */
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
+    /* For rram_calibrate(): the correction at first boot, and how the SRAM holds it: codes of 8 or 16 bits times
+     * 2^exponent, or float32 (0 or 32 bits). NULL: this net is not calibrated. */
+    const float *first_gain, *first_offset, *first_value; /* like gain, offset, value */
+    uint32_t value_bits, gain_bits, offset_bits;
+    int32_t value_exponent, gain_exponent, offset_exponent; /* -60..60 */
 } rram_node;
 
 typedef struct rram_desc {
@@ -74,6 +79,7 @@ typedef struct rram_desc {
     uint32_t faults[4];            /* thr_low, thr_high, g_low, g_high */
     uint32_t effects;              /* enum rram_effect, or-ed */
     uint64_t seed;
+    const double *var; /* [levels] variance of programming, G steps squared; for rram_calibrate() only */
 } rram_desc;
 
 typedef struct rram_adapt {
@@ -109,6 +115,44 @@ int rram_raw(rram_net *net, uint32_t layer, const float *a, size_t count, uint64
 
 /* One image, one label: logits before the update, then the correction arrays of the description change in place. */
 void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits);
+
+/* Calibration without labels (docs/calibration.md): gain, offset and mask values of every layer are fitted to what the
+ * ideal network gives on a few images, layers in order, by Bayesian least squares whose normal equations are summed up
+ * image by image. kind: all of it; gains and offsets only; means and deviations as the ideal's. */
+enum rram_kind { RRAM_FULL = 0, RRAM_GAINS = 1, RRAM_MOMENTS = 2 };
+enum rram_calibrated {
+    RRAM_DONE = 0,
+    RRAM_AGAIN = 1,    /* a pass is over; the next one takes the same images again */
+    RRAM_REFUSED = -1, /* not this net, kind or memory (rram_calibration_size) */
+    RRAM_IMAGES = -2,  /* none; not as many as in the first pass; or more than a sum can hold */
+    RRAM_RANGE = -3    /* numbers left their range */
+};
+
+/* Root mean square of y - y*, relative to the standard deviation of y*, before and after one layer's calibration. */
+typedef struct rram_gained {
+    double before, after;
+} rram_gained;
+
+/* Bytes with which a layer takes one pass over the images, and in *least (may be NULL) those with which it works at all,
+ * some columns at a time; neither depends on the number of images. 0: a net of integers, with a low-rank part, or
+ * without what the description needs for it. */
+size_t rram_calibration_size(const rram_net *net, uint32_t kind, size_t *least);
+
+/* All of it: images x [count][in], image i with read counter read + i; gained [analog layers] or NULL. RRAM_DONE, or
+ * less than 0 with the correction as it was. Mean squares of learning (ms) stay as they are. */
+int rram_calibrate(rram_net *net, uint32_t kind, const float *x, size_t count, uint64_t read, void *memory, size_t size,
+                   rram_gained *gained);
+int rram_calibrate_bytes(rram_net *net, uint32_t kind, const uint8_t *x, size_t count, uint64_t read, void *memory,
+                         size_t size, rram_gained *gained);
+
+/* The same for images that are not in memory at once: start; every image, then _pass; again while that is RRAM_AGAIN,
+ * each image with the same read counter as before. Between start and the end the net does nothing else. NULL: refused.
+ * The calibration lies in `memory`. */
+typedef struct rram_calibration rram_calibration;
+rram_calibration *rram_calibration_start(rram_net *net, uint32_t kind, void *memory, size_t size);
+void rram_calibration_image(rram_calibration *c, const float *x, uint64_t read);
+void rram_calibration_bytes(rram_calibration *c, const uint8_t *x, uint64_t read);
+int rram_calibration_pass(rram_calibration *c, rram_gained *gained);
 
 /* Cells of one analog layer: d [K][N] G steps, v [K][N], vscale [T][N]. 0: no such layer. */
 int rram_cells(const rram_net *net, uint32_t layer, int16_t *d, uint8_t *v, float *vscale);
