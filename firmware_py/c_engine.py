@@ -177,9 +177,9 @@ class CEngine:
     def calibrate(self, x: F32, read: int, kind: str = "full", memory: int | None = None) -> list[tuple[float, float]]:
         """Calibrate the correction in place on images x [n, *input_shape]; image i uses read counter `read` + i.
 
-        Error before and after of each layer, as firmware_py.calibrate reports it. `memory`: bytes to work in, by default
-        what one pass a layer takes. RramError, with nothing changed, for what the core does not calibrate, too little
-        memory, and where numbers leave their range.
+        Error before and after of each layer, as firmware_py.calibrate reports it. `memory`: bytes to work in, by
+        default what one pass a layer takes. RramError, with nothing changed, for what the core does not calibrate, too
+        little memory, and where numbers leave their range.
         """
         refuse_integer(self.bundle.nodes, "calibrate")
         most, least = self.calibration_bytes(kind)
@@ -192,14 +192,15 @@ class CEngine:
             raise RramError(f"calibrate: images of shape {list(x.shape)} given, expected [1 or more, "
                             f"{', '.join(map(str, self._shape))}]")  # fmt: skip
         room, gained = np.empty(size, np.uint8), np.empty((len(self.bundle.layers), 2))
-        images, view = _plain(x, np.dtype(np.float32)), self._view
+        images = _plain(x, np.dtype(np.float32))
+        given = self._view(self._floats, images), len(images), read
+        work = self._view("unsigned char[]", room), size, self._view("rram_gained[]", gained)
         with self._lock:
-            code = self._lib.rram_calibrate(self._net, _KINDS[kind], view(self._floats, images), len(images), read,
-                                            view("unsigned char[]", room), size, view("rram_gained[]", gained))  # fmt: skip
+            code = self._lib.rram_calibrate(self._net, _KINDS[kind], *given, *work)
         if code == self._lib.RRAM_IMAGES:
             raise RramError(f"calibrate: {len(images)} images are more than the core's sums hold; give fewer")
         if code != self._lib.RRAM_DONE:
-            raise RramError("calibrate: numbers out of range; the correction stays as it was")
+            raise RramError("calibrate: numbers out of range (in the C core); the correction stays as it was")
         return [(float(before), float(after)) for before, after in gained]
 
     @property
@@ -291,9 +292,11 @@ class CEngine:
         target.mask_row = self._pin(layer.mask_rows, "uint16_t[]")
         for name, scale in zip(("gain_scale", "offset_scale", "value_scale"), step_scales(layer), strict=True):
             setattr(target, name, self._pin(np.ascontiguousarray(scale), "float[]"))
-        first = {"gain": layer.gain, "offset": layer.offset, "value": layer.mask_value}
-        for name, array in first.items():
+        first = self._ffi.new("rram_first *")
+        for name, array in {"gain": layer.gain, "offset": layer.offset, "value": layer.mask_value}.items():
             code: Code = getattr(layer.sram, name)
-            setattr(target, f"first_{name}", self._pin(array, "float[]"))
-            setattr(target, f"{name}_bits", code.bits)
-            setattr(target, f"{name}_exponent", code.exponent)
+            setattr(first, name, self._pin(array, "float[]"))
+            setattr(first, f"{name}_bits", code.bits % 32)  # 0 is float32, too
+            setattr(first, f"{name}_exponent", code.exponent)
+        self._pinned.append(first)
+        target.first = first

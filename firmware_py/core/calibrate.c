@@ -18,15 +18,15 @@ struct rram_calibration {
 
 /* Whether the description has what calibration needs of this layer. */
 static int carried(const rram_net *net, const layer *l) {
-    const rram_node *d = &l->d;
-    const uint32_t bits[3] = {d->value_bits, d->gain_bits, d->offset_bits};
-    const int32_t exponents[3] = {d->value_exponent, d->gain_exponent, d->offset_exponent};
+    const rram_first *first = l->d.first;
+    if (!net->target || !net->var || l->d.integer || l->d.rank || !first) return 0;
+    const uint32_t bits[3] = {first->value_bits, first->gain_bits, first->offset_bits};
+    const int32_t exponents[3] = {first->value_exponent, first->gain_exponent, first->offset_exponent};
     for (int i = 0; i < 3; i++) {
         if (bits[i] != 0 && bits[i] != 8 && bits[i] != 16 && bits[i] != 32) return 0;
         if (exponents[i] < -60 || exponents[i] > 60) return 0;
     }
-    return net->target && net->var && !d->integer && !d->rank && d->first_gain && d->first_offset &&
-           (d->first_value || !l->masked);
+    return first->gain && first->offset && (first->value || !l->masked);
 }
 
 /* Where a calibration's parts lie: itself, rows of the ideal weights, the backup; the rest is for passes. */

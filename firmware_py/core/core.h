@@ -83,7 +83,7 @@ struct rram_net {
 };
 
 /* What the ideal network needs beside the net: its weights are made of levels, a few rows at a time. */
-#define IDEAL_ROWS 4
+#define IDEAL_ROWS 8
 typedef struct ideal {
     const int32_t *target; /* [levels] */
     float *rows;           /* [IDEAL_ROWS][N] of the widest layer */

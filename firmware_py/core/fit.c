@@ -80,7 +80,7 @@ static void add_row(const fit *f, column *c, const int16_t *x, int32_t s, double
     for (uint32_t i = 0; i < c->entries; i++) {
         row[1 + i] = x[c->at[i]];
         now += row[1 + i] * (double)d->value[start + (int32_t)i];
-        if (!c->fitted) known += row[1 + i] * (double)d->first_value[start + (int32_t)i];
+        if (!c->fitted) known += row[1 + i] * (double)d->first->value[start + (int32_t)i];
     }
     const double error = (double)d->gain[c->j] * u + (double)d->offset[c->j] + now * lsb - y;
     c->error += error * error;

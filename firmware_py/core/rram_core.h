@@ -27,6 +27,15 @@ enum rram_purpose { RRAM_PROGRAM = 1, RRAM_FAULT = 2, RRAM_READ = 3 };
 enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2 };
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2 };
 
+/* A layer's correction at first boot, and how the SRAM holds it: codes of 8 or 16 bits times 2^exponent, or float32 (0 or
+ * 32 bits). For rram_calibrate() only. */
+typedef struct rram_first {
+    const float *gain, *offset; /* [N] */
+    const float *value;         /* [nnz] */
+    uint32_t value_bits, gain_bits, offset_bits;
+    int32_t value_exponent, gain_exponent, offset_exponent; /* -60..60 */
+} rram_first;
+
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
  */
@@ -61,11 +70,7 @@ typedef struct rram_node {
     const int32_t *thresholds; /* [most][out_c], rising */
     const uint16_t *row;       /* rename: [in] which output an input counts in; sums must lie within -127..127 */
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
-    /* For rram_calibrate(): the correction at first boot, and how the SRAM holds it: codes of 8 or 16 bits times
-     * 2^exponent, or float32 (0 or 32 bits). NULL: this net is not calibrated. */
-    const float *first_gain, *first_offset, *first_value; /* like gain, offset, value */
-    uint32_t value_bits, gain_bits, offset_bits;
-    int32_t value_exponent, gain_exponent, offset_exponent; /* -60..60 */
+    const rram_first *first; /* analog: for rram_calibrate(); NULL: this net is not calibrated */
 } rram_node;
 
 typedef struct rram_desc {

@@ -78,14 +78,14 @@ static int least_squares(const fit *f, const column *c, double *t) {
     const rram_node *d = &f->l->d;
     const size_t m = 2 + (size_t)c->fitted;
     const double rows = (double)f->rows, weight = row_weight(f->l), mean = c->aim[1] / rows;
-    const double g0 = (double)d->first_gain[c->j], o0 = (double)d->first_offset[c->j] - c->first;
+    const double g0 = (double)d->first->gain[c->j], o0 = (double)d->first->offset[c->j] - c->first;
     const double left = greater(g0 * g0 * remaining(f, c), LEAST);
     double *a = f->work + 2 * m;
     for (size_t i = 0; i < m; i++) {
         double start = i ? o0 : g0, spread = i ? PRIOR_OFFSET * PRIOR_OFFSET * (c->aim_squares / rows - mean * mean)
                                                : PRIOR_GAIN * g0 * (PRIOR_GAIN * g0);
         if (i > 1) {
-            start = (double)d->first_value[d->mask_start[c->j] + (int32_t)i - 2];
+            start = (double)d->first->value[d->mask_start[c->j] + (int32_t)i - 2];
             spread = g0 * g0 * variance_of(f, row_of(f, c, (uint32_t)i - 2), c->j);
         }
         const double penalty = left / greater(spread, LEAST);
@@ -98,7 +98,7 @@ static int least_squares(const fit *f, const column *c, double *t) {
 
 /* Kind moments: the mean and standard deviation of the target; the ratio's logarithm shrunk by its own variance. */
 static void moments(const fit *f, const column *c, double *t) {
-    const double rows = (double)f->rows, unit = (double)f->l->unit, g0 = (double)f->l->d.first_gain[c->j];
+    const double rows = (double)f->rows, unit = (double)f->l->unit, g0 = (double)f->l->d.first->gain[c->j];
     const double sum = (double)c->own[0], mean_u = unit * sum / rows, mean_z = c->aim[1] / rows;
     const double var_u = unit * unit * ((rows * c->squares - sum * sum) / (rows * rows));
     const double var_z = c->aim_squares / rows - mean_z * mean_z;
@@ -144,12 +144,12 @@ int solve_column(fit *f, column *c) {
         moments(f, c, t);
     else if (!least_squares(f, c, t))
         return 0;
-    if (!store(t[0], d->gain_bits, d->gain_exponent, d->gain + c->j)) return 0;
-    if (!store(t[1] + c->first, d->offset_bits, d->offset_exponent, d->offset + c->j)) return 0;
+    if (!store(t[0], d->first->gain_bits, d->first->gain_exponent, d->gain + c->j)) return 0;
+    if (!store(t[1] + c->first, d->first->offset_bits, d->first->offset_exponent, d->offset + c->j)) return 0;
     for (uint32_t i = 0; i < c->entries; i++) {
         const int32_t at = d->mask_start[c->j] + (int32_t)i;
-        const double value = c->fitted ? t[2 + i] : (double)d->first_value[at];
-        if (!store(value, d->value_bits, d->value_exponent, d->value + at)) return 0;
+        const double value = c->fitted ? t[2 + i] : (double)d->first->value[at];
+        if (!store(value, d->first->value_bits, d->first->value_exponent, d->value + at)) return 0;
         if (c->fitted) t[2 + i] = (double)d->value[at];
     }
     t[0] = (double)d->gain[c->j], t[1] = (double)d->offset[c->j] - c->first;
