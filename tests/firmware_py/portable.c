@@ -109,7 +109,8 @@ static uint32_t run(int variant) {
                             normal,
                             {1u << 28, 1u << 29, 300, 3000},
                             RRAM_PROGRAMMING | RRAM_READ_NOISE,
-                            0x123456789ABCDEFu};
+                            0x123456789ABCDEFu,
+                            NULL}; /* not calibrated */
     const size_t size = rram_arena_size(&desc);
     void *arena = malloc(size);
     rram_net *net = rram_init(&desc, arena, size, variant);

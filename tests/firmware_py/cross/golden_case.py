@@ -1,5 +1,7 @@
-"""A network in C (net.h) and what the NumPy engine makes of it (golden.h), for golden.c: predictions and learning; and
-what the core makes of it here when it calibrates (which tests/firmware_py/test_core_calibrate.py holds against NumPy)."""
+"""A network in C (net.h) and what the NumPy engine makes of it (golden.h), for golden.c: predictions and learning.
+
+And what the core makes of it here when it calibrates, which test_core_calibrate.py holds against NumPy.
+"""
 
 from __future__ import annotations
 
