@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CORE = Path(__file__).resolve().parents[1] / "firmware_py" / "core"
-FLAGS = ["-std=c99", "-Os", "-ffp-contract=off", "-fno-math-errno"]
+FLAGS = ["-std=c99", "-Os", "-ffp-contract=off", "-fno-math-errno", "-fno-asynchronous-unwind-tables",
+         "-fno-unwind-tables"]  # as core/Makefile  # fmt: skip
 
 
 @dataclass(frozen=True)

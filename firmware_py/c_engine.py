@@ -17,6 +17,7 @@ from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
 from firmware_py.integer import Thresholds, refuse_integer
+from firmware_py.sram import Code
 from firmware_py.update import check_state, step_scales
 
 F32 = npt.NDArray[np.float32]
@@ -25,6 +26,7 @@ U32 = npt.NDArray[np.uint32]
 # enum rram_op
 _OPS = {"conv2d": 1, "dense": 1, "relu": 2, "maxpool2d": 3, "avgpool2d": 4, "add": 5, "thresholds": 6, "rename": 7,
         "relu6": 8, "leaky_relu": 9, "hard_swish": 10, "softmax": 11, "concat": 12}  # fmt: skip
+_KINDS = {"full": 0, "gains": 1, "moments": 2}  # enum rram_kind
 _OPTIMIZERS = {"sgd": 0, "rms": 1, "sign": 2, "momentum": 3, "rls": 4}
 _ROUNDINGS = {"save": 0, "stochastic": 1, "nearest": 2}
 
@@ -170,6 +172,43 @@ class CEngine:
             self._lib.rram_learn(self._net, view(self._floats, image), label, read, config, view(self._floats, out))
         return out
 
+    def calibration_bytes(self, kind: str = "full") -> tuple[int, int]:
+        """Bytes with which `calibrate` takes one pass a layer over the images, and those with which it works at all.
+
+        (0, 0): the core does not calibrate this network (integers, a low-rank part).
+        """
+        least = self._ffi.new("size_t *")
+        return int(self._lib.rram_calibration_size(self._net, _KINDS[kind], least)), int(least[0])
+
+    def calibrate(self, x: F32, read: int, kind: str = "full", memory: int | None = None) -> list[tuple[float, float]]:
+        """Calibrate the correction in place on images x [n, *input_shape]; image i uses read counter `read` + i.
+
+        Error before and after of each layer, as firmware_py.calibrate reports it. `memory`: bytes to work in, by
+        default what one pass a layer takes. RramError, with nothing changed, for what the core does not calibrate, too
+        little memory, and where numbers leave their range.
+        """
+        refuse_integer(self.bundle.nodes, "calibrate")
+        most, least = self.calibration_bytes(kind)
+        size = most if memory is None else memory
+        if not most:
+            raise RramError("calibrate: a low-rank part given, which the C core does not fit; leave in_core out")
+        if size < least:
+            raise RramError(f"calibrate: {size} bytes of memory given, expected at least {least}")
+        if len(x) == 0 or x.shape[1:] != self._shape:
+            raise RramError(f"calibrate: images of shape {list(x.shape)} given, expected [1 or more, "
+                            f"{', '.join(map(str, self._shape))}]")  # fmt: skip
+        room, gained = np.empty(size, np.uint8), np.empty((len(self.bundle.layers), 2))
+        images = _plain(x, np.dtype(np.float32))
+        given = self._view(self._floats, images), len(images), read
+        work = self._view("unsigned char[]", room), size, self._view("rram_gained[]", gained)
+        with self._lock:
+            code = self._lib.rram_calibrate(self._net, _KINDS[kind], *given, *work)
+        if code == self._lib.RRAM_IMAGES:
+            raise RramError(f"calibrate: {len(images)} images are more than the core's sums hold; give fewer")
+        if code != self._lib.RRAM_DONE:
+            raise RramError("calibrate: numbers out of range (in the C core); the correction stays as it was")
+        return [(float(before), float(after)) for before, after in gained]
+
     @property
     def cells(self) -> list[LayerCells]:
         """The cells as they lie in the arena now, copied out."""
@@ -235,6 +274,7 @@ class CEngine:
         switches = (effects.programming, effects.read_noise, effects.converter_errors, effects.drift, effects.disturb)
         description.effects = sum(on << bit for bit, on in enumerate(switches))  # enum rram_effect
         description.seed = seed
+        description.var = self._pin(tables.var, "double[]")
         return description
 
     def _node(self, target: Any, node: Node, sources: list[int]) -> None:
@@ -282,3 +322,11 @@ class CEngine:
             target.grid = self._pin(np.exp2(np.array(exponents)).astype(np.float32), "float[]")
         target.covariance = self._pin(correction.covariance, "double[]")
         target.velocity = self._pin(correction.velocity, "float[]")
+        first = self._ffi.new("rram_first *")
+        for name, array in {"gain": layer.gain, "offset": layer.offset, "value": layer.mask_value}.items():
+            code: Code = getattr(layer.sram, name)
+            setattr(first, name, self._pin(array, "float[]"))
+            setattr(first, f"{name}_bits", code.bits % 32)  # 0 is float32, too
+            setattr(first, f"{name}_exponent", code.exponent)
+        self._pinned.append(first)
+        target.first = first

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +68,7 @@ def calibrate(
     What a kind does not fit is as at first boot. Results lie on the SRAM's grid. RramError, with nothing changed, for
     an unknown kind, for what would take too much memory, and where numbers leave float32.
     """
-    if kind not in KINDS:
-        raise RramError(f"calibrate: {kind!r} given, expected one of {', '.join(KINDS)}")
-    refuse_integer(bundle.nodes, "calibrate")
+    _refuse_kind(bundle, kind)
     _refuse_huge(bundle, len(x))
     before = [[array.copy() for array in _arrays(layer)] for layer in layers]
     try:
@@ -81,6 +79,25 @@ def calibrate(
             for array, old in zip(_arrays(layer), arrays, strict=True):
                 array[...] = old
         raise RramError(f"calibrate: numbers out of range ({error}); the correction stays as it was") from None
+
+
+def calibrate_in_core(
+    bundle: Bundle, engine: Any, layers: tuple[LayerCorrection, ...], x: F32, read: int, kind: str = "full"
+) -> CalibrationReport:
+    """The same by the C core (firmware_py/core/calibrate.c) on the C engine, whose own correction `layers` is.
+
+    The memory it takes does not grow with the number of images. RramError where it carries not this bundle, too.
+    """
+    _refuse_kind(bundle, kind)
+    gained = engine.calibrate(x, read, kind)
+    both = zip(bundle.layers, gained, strict=True)
+    return CalibrationReport(len(x), tuple(LayerReport(layer.name, *errors) for layer, errors in both))
+
+
+def _refuse_kind(bundle: Bundle, kind: str) -> None:
+    if kind not in KINDS:
+        raise RramError(f"calibrate: {kind!r} given, expected one of {', '.join(KINDS)}")
+    refuse_integer(bundle.nodes, "calibrate")
 
 
 def _arrays(layer: LayerCorrection) -> tuple[F32, ...]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from firmware_py.aging import Age, checked_age
 from firmware_py.bundle import Bundle
-from firmware_py.calibrate import CalibrationReport, calibrate
+from firmware_py.calibrate import KINDS, CalibrationReport, calibrate, calibrate_in_core
 from firmware_py.cells import Effects, LayerCells
 from firmware_py.correction import AdaptConfig, Correction, SramCount, count_sram, initial_correction
 from firmware_py.errors import RramError
@@ -162,15 +162,20 @@ class Chip:
         return x, ideal.argmax(axis=1)
 
     @_alone
-    def calibrate(self, x: npt.NDArray[Any] | None = None, kind: str = "full") -> CalibrationReport:
+    def calibrate(
+        self, x: npt.NDArray[Any] | None = None, kind: str = "full", in_core: bool | None = None
+    ) -> CalibrationReport:
         """Closed-form calibration without labels on images x, by default the bundle's own vectors.
 
         kind: 'full', or 'gains' or 'moments' (firmware_py.calibrate), which leave mask values as at first boot.
+        in_core: what the engine is does the sums (None): the C core where it carries the bundle; the two agree closely,
+        not to the bit (docs/numerics.md, section 7). True: the C core or RramError; False: NumPy, on either engine.
         """
         images = self._images(self.bundle.calibration_x if x is None else x)
         if len(images) == 0:
             raise RramError("calibrate: 0 vectors given, expected at least 1")
-        report = calibrate(self.bundle, self.engine, self.correction.layers, images, self.correction.read, kind)
+        fit = calibrate if in_core is False else self._fit(kind, in_core is True)
+        report = fit(self.bundle, self.engine, self.correction.layers, images, self.correction.read, kind)
         self.correction.restart(self.bundle, self.adapt)
         self.correction.read += len(images)
         return report
@@ -213,6 +218,14 @@ class Chip:
             self.watch.clear()
         self.refresh()
         return info
+
+    def _fit(self, kind: str, must: bool) -> Callable[..., CalibrationReport]:
+        """What calibrates: the C core where it can; if it `must`, RramError where it cannot."""
+        room = getattr(self.engine, "calibration_bytes", None)
+        if room is None and must:
+            raise RramError(f"calibrate: in_core given on the {self.engine.name} engine, expected the C engine")
+        able = room is not None and kind in KINDS and room(kind)[0] > 0
+        return calibrate_in_core if must or able else calibrate
 
     def _step(self, image: F32, label: int) -> F32:
         """One learning step; the logits [classes] before."""

@@ -176,6 +176,8 @@ def _c_header(commands: Any) -> None:
     parser = _command(commands, "c-header", text, "c-header lenet5.rram.safetensors --chip-seed 3 -o net.h")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="header file to write")
     parser.add_argument("--name", default="net", help="what its names begin with (default net)")
+    parser.add_argument("--vectors", metavar="N", type=_natural, default=0,
+                        help="also N of the bundle's calibration vectors (default 0)")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="the chip as programmed: no saved state")
     _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
     _add_cells(parser)

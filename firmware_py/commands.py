@@ -163,7 +163,7 @@ def c_header(options: Namespace) -> int:
     chip = _open(options)
     if options.fresh or _restore(options, chip) is None:
         _note("the chip as programmed: no saved state (rram-edge calibrate makes one)")
-    written = write_header(options.output, chip, options.name)
+    written = write_header(options.output, chip, options.name, options.vectors)
     sizes = f"{written['data_bytes']} bytes of data, arena {written['arena_bytes']} bytes"
     _say(options, f"wrote {options.output}: {sizes}")
     _emit(options, {**_identity(chip), "header": options.output, **written})

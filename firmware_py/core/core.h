@@ -77,10 +77,19 @@ struct rram_net {
     int read_noise;
     uint32_t adc_share;  /* conversions of a column that one ADC makes; 0 is 1 */
     const float *normal; /* [RRAM_NODES] */
+    const int32_t *target; /* [levels] */
+    const double *var;     /* [levels]; NULL: not given */
     float *input;        /* room for the network's input */
     int keep_input;      /* it must lie there: digital kernels run past the end, not over the caller's memory */
     void *scratch;       /* of the phase at hand */
 };
+
+/* What the ideal network needs beside the net: its weights are made of levels, a few rows at a time. */
+#define IDEAL_ROWS 8
+typedef struct ideal {
+    const int32_t *target; /* [levels] */
+    float *rows;           /* [IDEAL_ROWS][N] of the widest layer */
+} ideal;
 
 /* Memory is handed out from a block in order, each piece 64-byte aligned; with base NULL only the sizes are added up.
  */
@@ -178,12 +187,17 @@ void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, 
 void analog_outputs(rram_net *net, const layer *l, float *y);
 void repeat_columns(const float *from, size_t n, float *to);
 
+/* ideal.c */
+void ideal_outputs(const layer *l, const ideal *ideal, const float *x, float *y);
+
 /* cpu.c: 0 SSE2, 1 also AVX2, 2 also AVX-512, 3 also its VNNI; x86-64 only */
 int cpu_vectors(void);
 
 /* net.c, learn.c */
 const kernels *kernels_of(int variant);
 const float *forward(rram_net *net, const float *x, uint64_t read, int keep);
+const float *walk(rram_net *net, const float *x, uint64_t read, int keep, uint32_t count, const ideal *ideal);
+const float *from_bytes(rram_net *net, const uint8_t *x);
 void store_logits(const rram_net *net, const float *y, float *logits);
 size_t learn_scratch(const layer *l, size_t room);
 

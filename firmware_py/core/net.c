@@ -121,6 +121,8 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     net->read_noise = (desc->effects & RRAM_READ_NOISE) != 0;
     net->adc_share = desc->adc_share;
     net->normal = desc->normal;
+    net->target = desc->target;
+    net->var = desc->var;
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
@@ -145,14 +147,14 @@ static void sum_inputs(const rram_net *net, uint32_t i, const float *input, floa
     }
 }
 
-/* The whole graph: x [in] -> logits, where the last node's outputs lie. keep: what the backward pass needs of relu and
- * maxpool. */
-const float *forward(rram_net *net, const float *input, uint64_t read, int keep) {
+/* The first `count` nodes: x [in] -> where the last one's outputs lie. keep: what the backward pass needs of relu and
+ * maxpool. ideal: the ideal network instead of the chip; NULL: the chip. */
+const float *walk(rram_net *net, const float *input, uint64_t read, int keep, uint32_t count, const ideal *ideal) {
     if (net->keep_input) {
         if (input != net->input) memcpy(net->input, input, net->steps[0].in_size * sizeof *input);
         input = net->input;
     }
-    for (uint32_t i = 0; i < net->step_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const step *s = net->steps + i;
         const int32_t source = source_of(s->d, i, 0);
         const float *x = source < 0 ? input : net->steps[source].y;
@@ -161,6 +163,8 @@ const float *forward(rram_net *net, const float *input, uint64_t read, int keep)
             integer_sums(s->analog, (int32_t *)(void *)s->y);
         } else if (s->integers) {
             integer_step(s, (const int32_t *)(const void *)x, (int32_t *)(void *)s->y);
+        } else if (s->analog && ideal) {
+            ideal_outputs(s->analog, ideal, x, s->y);
         } else if (s->analog) {
             analog_sums(net, s->analog, x, NULL, read);
             analog_outputs(net, s->analog, s->y);
@@ -183,7 +187,18 @@ const float *forward(rram_net *net, const float *input, uint64_t read, int keep)
             if (keep && s->learns) keep_maxima(s, x, s->y);
         }
     }
-    return net->steps[net->step_count - 1].y;
+    return net->steps[count - 1].y;
+}
+
+/* The whole graph on the chip. */
+const float *forward(rram_net *net, const float *input, uint64_t read, int keep) {
+    return walk(net, input, read, keep, net->step_count, NULL);
+}
+
+/* An image of bytes as numbers, where the network's input lies. */
+const float *from_bytes(rram_net *net, const uint8_t *x) {
+    for (size_t e = 0; e < net->steps[0].in_size; e++) net->input[e] = (float)x[e] / 255.0f;
+    return net->input;
 }
 
 void store_logits(const rram_net *net, const float *y, float *logits) {
@@ -200,11 +215,8 @@ void rram_logits(rram_net *net, const float *x, size_t count, uint64_t read, flo
 
 void rram_logits_bytes(rram_net *net, const uint8_t *x, size_t count, uint64_t read, float *logits) {
     const size_t in = net->steps[0].in_size, out = net->steps[net->step_count - 1].out_size;
-    float *image = net->input;
-    for (size_t i = 0; i < count; i++) {
-        for (size_t e = 0; e < in; e++) image[e] = (float)x[i * in + e] / 255.0f;
-        store_logits(net, forward(net, image, read + i, 0), logits + i * out);
-    }
+    for (size_t i = 0; i < count; i++)
+        store_logits(net, forward(net, from_bytes(net, x + i * in), read + i, 0), logits + i * out);
 }
 
 int rram_raw(rram_net *net, uint32_t index, const float *a, size_t count, uint64_t read, int32_t *s) {

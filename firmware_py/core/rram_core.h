@@ -30,6 +30,15 @@ enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2, RRAM_CONVERTER_ERR
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3, RRAM_RLS = 4 };
 enum rram_rounding { RRAM_AT_SAVE = 0, RRAM_STOCHASTIC = 1, RRAM_NEAREST = 2 };
 
+/* A layer's correction at first boot, and how the SRAM holds it: codes of 8 or 16 bits times 2^exponent, or float32 (0 or
+ * 32 bits). For rram_calibrate() only. */
+typedef struct rram_first {
+    const float *gain, *offset; /* [N] */
+    const float *value;         /* [nnz] */
+    uint32_t value_bits, gain_bits, offset_bits;
+    int32_t value_exponent, gain_exponent, offset_exponent; /* -60..60 */
+} rram_first;
+
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
  * A dense layer is an analog node with in_h = in_w = kh = kw = 1. Pointers stay the caller's and must outlive the net.
  */
@@ -69,6 +78,7 @@ typedef struct rram_node {
     uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers */
     const float *grid; /* [5] what one code is worth, powers of two: gains, offsets, values, A, B; NULL: no codes */
     double *covariance; /* RRAM_RLS, last node: of each column's gain, offset, values, a lower triangle, row by row */
+    const rram_first *first; /* analog: for rram_calibrate(); NULL: this net is not calibrated */
 } rram_node;
 
 typedef struct rram_desc {
@@ -87,6 +97,7 @@ typedef struct rram_desc {
     const double *disturbed;       /* [analog layers] relative change of cells by their reads so far; NULL: none */
     float adc_gain_sigma, adc_offset_sigma; /* standard deviations of the ADCs' gains, and offsets in codes; 0: exact */
     uint32_t adc_share;            /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
+    const double *var; /* [levels] variance of programming, G steps squared; for rram_calibrate() only */
 } rram_desc;
 
 typedef struct rram_adapt {
@@ -125,6 +136,44 @@ int rram_raw(rram_net *net, uint32_t layer, const float *a, size_t count, uint64
 
 /* One image, one label: logits before the update, then the correction arrays of the description change in place. */
 void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits);
+
+/* Calibration without labels (docs/calibration.md): gain, offset and mask values of every layer are fitted to what the
+ * ideal network gives on a few images, layers in order, by Bayesian least squares whose normal equations are summed up
+ * image by image. kind: all of it; gains and offsets only; means and deviations as the ideal's. */
+enum rram_kind { RRAM_FULL = 0, RRAM_GAINS = 1, RRAM_MOMENTS = 2 };
+enum rram_calibrated {
+    RRAM_DONE = 0,
+    RRAM_AGAIN = 1,    /* a pass is over; the next one takes the same images again */
+    RRAM_REFUSED = -1, /* not this net, kind or memory (rram_calibration_size) */
+    RRAM_IMAGES = -2,  /* none; not as many as in the first pass; or more than a sum can hold */
+    RRAM_RANGE = -3    /* numbers left their range */
+};
+
+/* Root mean square of y - y*, relative to the standard deviation of y*, before and after one layer's calibration. */
+typedef struct rram_gained {
+    double before, after;
+} rram_gained;
+
+/* Bytes with which a layer takes one pass over the images, and in *least (may be NULL) those with which it works at all,
+ * some columns at a time; neither depends on the number of images. 0: a net of integers, with a low-rank part, or
+ * without what the description needs for it. */
+size_t rram_calibration_size(const rram_net *net, uint32_t kind, size_t *least);
+
+/* All of it: images x [count][in], image i with read counter read + i; gained [analog layers] or NULL. RRAM_DONE, or
+ * less than 0 with the correction as it was. Mean squares of learning (ms) stay as they are. */
+int rram_calibrate(rram_net *net, uint32_t kind, const float *x, size_t count, uint64_t read, void *memory, size_t size,
+                   rram_gained *gained);
+int rram_calibrate_bytes(rram_net *net, uint32_t kind, const uint8_t *x, size_t count, uint64_t read, void *memory,
+                         size_t size, rram_gained *gained);
+
+/* The same for images that are not in memory at once: start; every image, then _pass; again while that is RRAM_AGAIN,
+ * each image with the same read counter as before. Between start and the end the net does nothing else. NULL: refused.
+ * The calibration lies in `memory`. */
+typedef struct rram_calibration rram_calibration;
+rram_calibration *rram_calibration_start(rram_net *net, uint32_t kind, void *memory, size_t size);
+void rram_calibration_image(rram_calibration *c, const float *x, uint64_t read);
+void rram_calibration_bytes(rram_calibration *c, const uint8_t *x, uint64_t read);
+int rram_calibration_pass(rram_calibration *c, rram_gained *gained);
 
 /* Cells of one analog layer: d [K][N] G steps, v [K][N], vscale [T][N]. 0: no such layer. */
 int rram_cells(const rram_net *net, uint32_t layer, int16_t *d, uint8_t *v, float *vscale);

@@ -28,7 +28,7 @@ def test_a_chip_takes_the_core_by_itself_and_both_engines_predict_alike(tmp_path
     assert (chip.engine.name, oracle.engine.name) == ("c", "numpy")
     x = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1)).astype(np.uint8)
     for one in (chip, oracle):
-        one.calibrate()
+        one.calibrate(in_core=False)
         for i in range(5):
             one.learn_one(x[i], i % 4)
     np.testing.assert_array_equal(chip.logits_many(x), oracle.logits_many(x))
@@ -108,7 +108,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 def test_the_arena_of_lenet_is_small_and_known(tmp_path: Path) -> None:
     _, engine = pair(opened(tmp_path, replace(LENET5, mask_share=0.0234)), 1, Effects())
     cells = sum(layer.k * layer.n for layer in engine.bundle.layers)
-    assert 3 * cells < engine.arena_bytes <= 260_095
+    assert 3 * cells < engine.arena_bytes <= 260_671
 
 
 def test_a_missing_core_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -67,8 +67,24 @@ def test_class_names_are_any_text(tmp_path: Path) -> None:
     assert text == ";".join(names) + ";"
 
 
+@needs_compiler
+def test_vectors_and_first_boot_are_the_bundles(tmp_path: Path) -> None:
+    """After calibration, too: a program may calibrate again, from first boot."""
+    chip = Chip.open(make_bundle(tmp_path / "b"), seed=3, engine="c")
+    chip.calibrate()
+    write_header(tmp_path / "net.h", chip, vectors=4)
+    stored = chip.bundle.calibration_x[:4]
+    np.testing.assert_array_equal(printed(tmp_path, "net_vectors[3]", stored[3].size), stored[3].ravel())
+    for name, array in (("gain", chip.bundle.layers[0].gain), ("value", chip.bundle.layers[0].mask_value)):
+        np.testing.assert_array_equal(printed(tmp_path, f"net_nodes[0].first->{name}", array.size), array)
+    text = said(tmp_path, 'printf("%d %d %d", (int)NET_VECTORS, (int)NET_CALIBRATE_BYTES, (int)NET_CALIBRATE_LEAST);')
+    assert text == f"4 {' '.join(map(str, chip.engine.calibration_bytes()))}"  # type: ignore[attr-defined]
+    with pytest.raises(RramError, match=r"^c-header: 17 vectors asked, expected 0 to 16, which the bundle has$"):
+        write_header(tmp_path / "net.h", chip, vectors=17)
+
+
 def test_lines_are_of_readable_length(tmp_path: Path) -> None:
-    write_header(tmp_path / "net.h", Chip.open(make_bundle(tmp_path / "b"), engine="c"))
+    write_header(tmp_path / "net.h", Chip.open(make_bundle(tmp_path / "b"), engine="c"), vectors=2)
     assert max(map(len, (tmp_path / "net.h").read_text().splitlines())) <= 120
 
 

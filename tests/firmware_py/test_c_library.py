@@ -87,3 +87,18 @@ def test_the_example_says_the_classes_that_python_says(prefix: Path, repo_root: 
     assert len(set(found)) > 1
     (tmp_path / "x.pgm").write_bytes(b"P5\n8 9\n255\n" + bytes(72))
     assert output(str(tmp_path / "classify"), str(tmp_path / "x.pgm"), code=2) == "usage: classify IMAGE.pgm\n"
+
+
+def test_the_example_calibrates_as_python_does(prefix: Path, repo_root: Path, tmp_path: Path) -> None:
+    """The errors of every layer, and the classes of the vectors afterwards."""
+    bundle = Bundle.open(make_bundle(tmp_path / "b", Synthetic(nodes=[*CONV[:-1], {**CONV[-1], "out": [10]}])))
+    chip = Chip(bundle, 5, "c")
+    write_header(tmp_path / "net.h", chip, vectors=9)
+    example = str(repo_root / "examples" / "calibrate.c")
+    warnings = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+    output("gcc", *warnings, f"-I{tmp_path}", example, *flags(prefix), "-o", str(tmp_path / "calibrate"))
+    lines = output(str(tmp_path / "calibrate")).splitlines()
+    report = chip.calibrate(bundle.calibration_x[:9], in_core=False)  # NumPy's fit
+    gained = [tuple(map(float, line.split("error ")[1].split(" -> "))) for line in lines[:3]]
+    np.testing.assert_allclose(gained, [(one.before, one.after) for one in report.layers], atol=6e-4)
+    assert lines[3:] == [bundle.classes[i] for i in chip.predict_many(bundle.calibration_x[:9])]

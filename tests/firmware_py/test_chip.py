@@ -89,7 +89,7 @@ def test_both_engines_calibrate_and_learn_to_the_same_state(bundle: Bundle) -> N
     for engine in ("c", "numpy"):
         rng = np.random.default_rng(4)
         chip = Chip(bundle, seed=2, engine=engine)
-        chip.calibrate()
+        chip.calibrate(in_core=False)  # the same sums: the engines' own agree closely, not to the bit
         for label in rng.integers(0, 4, 50):
             chip.learn_one(rng.random((8, 8, 1)), label)
         states.append(state_of(chip))

@@ -17,7 +17,7 @@ CC = shutil.which("gcc") or shutil.which("cc")
 needs_compiler = pytest.mark.skipif(CC is None, reason="no C compiler")
 CORE = Path(build_core.__file__).parent / "core"
 STRICT = ["-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-ALLOWED = {"memcpy", "memset", "memmove", "exp", "sqrt", "sqrtf", "floor"}  # and what the compiler itself brings
+ALLOWED = {"memcpy", "memset", "memmove", "exp", "log", "sqrt", "sqrtf", "floor"}  # and what the compiler itself brings
 
 
 def compiled(folder: Path, *flags: str) -> list[Path]:
@@ -61,7 +61,7 @@ from pathlib import Path
 import tempfile
 from firmware_py import Effects, c_engine
 from firmware_py.correction import AdaptConfig
-from tests.firmware_py.core_cases import assert_same, images, integer_networks, networks, opened
+from tests.firmware_py.core_cases import assert_same, images, integer_networks, networks, opened, pair
 
 @settings(max_examples=10, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(networks() | integer_networks())
@@ -71,6 +71,10 @@ def run(spec):
         bundle = opened(Path(folder), spec)
         for variant in c_engine.variants():
             assert_same(bundle, Effects(), x, AdaptConfig(), variant)
+            engine = pair(bundle, 1, Effects(), variant)[1]
+            for memory in engine.calibration_bytes():
+                if memory:
+                    engine.calibrate(x, 7, memory=memory)
 
 assert c_engine.core() is module
 run()

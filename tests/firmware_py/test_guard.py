@@ -69,7 +69,7 @@ def open_chip(bundle: Bundle, engine: str, guard: Guard | None) -> Chip:
     """Without replay, so that the anchors alone say what is better."""
     config, still = AdaptConfig("sgd", lr=RATE, replay=NO_REPLAY, guard=guard), Effects(read_noise=False)
     chip = Chip(bundle, seed=3, engine=engine, adapt=config, effects=still)  # type: ignore[arg-type]
-    chip.calibrate()
+    chip.calibrate(in_core=False)
     return chip
 
 

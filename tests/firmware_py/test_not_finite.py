@@ -117,7 +117,7 @@ def test_a_calibration_that_would_not_fit_into_memory_is_refused_by_arithmetic(
     chip = Chip.open(make_bundle(tmp_path / "b", Synthetic(nodes=DENSE)), seed=1)
     monkeypatch.setattr("firmware_py.calibrate.memory", lambda: 2**16)
     with pytest.raises(RramError, match=r"^calibrate: fc1: 16 vectors would take 0.0 GiB, this machine has 0.0; "):
-        chip.calibrate()
+        chip.calibrate(in_core=False)
     assert chip.correction.read == 0
 
 

@@ -44,7 +44,7 @@ class Layer:
         self.mask_rows = self.bundle.tensor(name + ".mask.rows", "U16", (len(self.value),))
         self.indptr = self.bundle.tensor(name + ".mask.indptr", "I32", (n + 1,))
         self.a, self.b = zeros("f", self.k * self.rank), zeros("f", self.rank * n)
-        self.ms = array("d", [0, 0, 0])  # RMS of gain, offset, value (section 5)
+        self.ms = array("d", [0] * (5 if self.rank else 3))  # RMS of gain, offset, value, and of A, B (section 5)
         self.inputs = array("f", [i * self.dac_lsb for i in range(256)])  # float32(code) * dac_lsb by code & 255
         if self.node.signed:
             for code in range(-128, 0):

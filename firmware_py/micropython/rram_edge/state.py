@@ -25,7 +25,7 @@ def arrays(chip) -> list:
             continue
         for key in ("gain", "offset", "value"):
             found.append((layer.name + "." + key, "f", getattr(layer, key), (len(getattr(layer, key)),)))
-        found.append((layer.name + ".ms", "d", layer.ms, (3,)))
+        found.append((layer.name + ".ms", "d", layer.ms, (len(layer.ms),)))
         if layer.rank:
             found.append((layer.name + ".a", "f", layer.a, (layer.k, layer.rank)))
             found.append((layer.name + ".b", "f", layer.b, (layer.rank, layer.n)))

@@ -1,4 +1,7 @@
-"""A network in C (net.h) and what the NumPy engine makes of it (golden.h), for golden.c: predictions and learning."""
+"""A network in C (net.h) and what the NumPy engine makes of it (golden.h), for golden.c: predictions and learning.
+
+And what the core makes of it here when it calibrates, which test_core_calibrate.py holds against NumPy.
+"""
 
 from __future__ import annotations
 
@@ -50,21 +53,26 @@ def golden(bundle: Bundle) -> str:
         learned.append(engine.learn(x[i % IMAGES], label, READ + 100 + i, i, config) if steps else np.zeros(1))
     lines.append(floats("golden_learned", np.stack(learned)))
     lines.append(f"static const rram_adapt golden_adapt[] = {{{', '.join(adapt)}}};")
-    return "\n".join(lines + states(bundle, initial_correction(bundle, OPTIMIZERS[-1]), engine.correction)) + "\n"
+    lines.append(f"#define GOLDEN_CALIBRATED {min(steps, 1)}")
+    calibrated = Chip(bundle, SEED, "c", adapt=OPTIMIZERS[-1])
+    if steps:
+        calibrated.engine.calibrate(x, READ)  # type: ignore[attr-defined]
+    three = initial_correction(bundle, OPTIMIZERS[-1]), engine.correction, calibrated.correction
+    return "\n".join(lines + states(bundle, *three)) + "\n"
 
 
-def states(bundle: Bundle, before: Correction, after: Correction) -> list[str]:
-    """The correction before and after learning, and the table that golden.c walks over."""
+def states(bundle: Bundle, before: Correction, after: Correction, calibrated: Correction) -> list[str]:
+    """The correction before and after learning, and calibrated; and the table that golden.c walks over."""
     lines, table = [], []
     places = [i for i, node in enumerate(n for n in bundle.nodes if n.op != "flatten") if node.layer >= 0]
-    for place, *both in zip(places, before.layers, after.layers, strict=True):
+    for place, *all_three in zip(places, before.layers, after.layers, calibrated.layers, strict=True):
         for key in ("gain", "offset", "value", "ms", "covariance"):
-            if getattr(both[0], key).size:
-                names = [f"{when}_{place}_{key}" for when in ("before", "after")]
-                lines += [floats(name, getattr(layer, key)) for name, layer in zip(names, both, strict=True)]
-                table.append(f"{{net_{place}_{key}, {names[0]}, {names[1]}, sizeof {names[1]}}}")
-    return [*lines, "static const struct { void *now; const void *before, *after; size_t bytes; } golden_state[] = {",
-            ",\n".join(table), "};"]  # fmt: skip
+            if getattr(all_three[0], key).size:
+                names = [f"{when}_{place}_{key}" for when in ("before", "after", "calibrated")]
+                lines += [floats(name, getattr(layer, key)) for name, layer in zip(names, all_three, strict=True)]
+                table.append(f"{{net_{place}_{key}, {', '.join(names)}, sizeof {names[1]}}}")
+    return [*lines, "static const struct { void *now; const void *before, *after, *calibrated; size_t bytes; } "
+            "golden_state[] = {", ",\n".join(table), "};"]  # fmt: skip
 
 
 def floats(name: str, array: np.ndarray) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ def here(job: dict[str, Any], folder: Path) -> Any:
 
 
 def carried(folder: Path, spec: Synthetic) -> Bundle:
-    """The network's bundle, without effects of the macro that MicroPython refuses."""
-    metadata, tensors = contents(spec)
+    """The network's bundle, without what MicroPython refuses: other effects of the macro, and ageing."""
+    metadata, tensors = contents(replace(spec, drift=(), disturb=0.0))
     macro = json.loads(metadata["macro"])
     metadata["macro"] = json.dumps({key: macro[key] for key in macro if key in MACRO})
     write(folder / "b", metadata, tensors)

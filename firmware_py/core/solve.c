@@ -1,0 +1,160 @@
+/* Gain, offset and mask values of a column from its sums, and the error that they leave (docs/calibration.md). */
+#include <float.h>
+#include <math.h>
+
+#include "calibrate.h"
+
+#define PRIOR_GAIN 0.3   /* relative spread expected of a column's gain */
+#define PRIOR_OFFSET 0.3 /* spread expected of an offset, in standard deviations of y* */
+#define KEPT_SHARE 0.01  /* share of the whole variance assumed to remain even where every cell is in the mask */
+#define LEAST 1e-12
+
+/* Minimise t' a t - 2 b' t: a [m] positive definite, its lower triangle; t comes to lie in b. By Cholesky; 0: it is not
+ * positive definite, or not finite. */
+static int minimise(double *a, double *b, size_t m) {
+    for (size_t i = 0; i < m; i++) {
+        double *row = a + triangle(i);
+        for (size_t j = 0; j <= i; j++) {
+            const double *other = a + triangle(j);
+            double left = row[j];
+            for (size_t k = 0; k < j; k++) left -= row[k] * other[k];
+            if (j == i && !(left > 0 && left <= DBL_MAX)) return 0;
+            row[j] = j == i ? sqrt(left) : left / other[j];
+        }
+        for (size_t k = 0; k < i; k++) b[i] -= row[k] * b[k];
+        b[i] /= row[i];
+    }
+    for (size_t i = m; i-- > 0;) {
+        b[i] /= a[triangle(i) + i];
+        for (size_t k = 0; k < i; k++) b[k] -= a[triangle(i) + k] * b[i];
+    }
+    return 1;
+}
+
+static double greater(double a, double b) { return a > b ? a : b; }
+
+/* Variance of the programmed weight in row k, column j, before the column's gain. */
+static double variance_of(const fit *f, uint32_t k, uint32_t j) {
+    const layer *l = f->l;
+    const uint8_t *level = l->d.levels + (size_t)k * l->n + j;
+    const double step = (double)l->d.w_step;
+    return (f->var[level[0]] + f->var[level[(size_t)l->k * l->n]]) * (step * step);
+}
+
+/* Mean square of the input of row k in the group of column j. */
+static double power_of(const fit *f, uint32_t k, uint32_t j) {
+    const layer *l = f->l;
+    const size_t at = (size_t)(k / l->depth) * l->d.in_c + k % l->depth + (l->shift ? l->shift[j] : 0);
+    return (double)f->power[at] / (double)f->rows * ((double)l->d.dac_lsb * (double)l->d.dac_lsb);
+}
+
+/* The row of the array that entry i of a column stands for. */
+static uint32_t row_of(const fit *f, const column *c, uint32_t i) {
+    return f->l->d.mask_row[f->l->d.mask_start[c->j] + (int32_t)i];
+}
+
+/* Output variance expected to remain, for a gain of 1: cells outside the mask, and a share of all. */
+static double remaining(const fit *f, const column *c) {
+    double all = 0, masked = 0;
+    for (uint32_t k = 0; k < f->l->k; k++) all += variance_of(f, k, c->j) * power_of(f, k, c->j);
+    for (uint32_t i = 0; i < c->fitted; i++)
+        masked += variance_of(f, row_of(f, c, i), c->j) * power_of(f, row_of(f, c, i), c->j);
+    return all * (1 + KEPT_SHARE) - masked;
+}
+
+/* What unknown number i is worth in units of its sums: gain, offset, mask values. */
+static double worth(const fit *f, size_t i) {
+    return i == 0 ? (double)f->l->unit : i == 1 ? 1.0 : (double)f->l->d.dac_lsb;
+}
+
+/* Product of rows i and j <= i of the unknowns' factors (u, 1, x...), in weight units. */
+static double product_of(const fit *f, const column *c, size_t i, size_t j) {
+    const double sum = i == 0 ? c->squares : j == 0 ? (double)c->own[i - 1] : (double)c->products[triangle(i - 1) + j - 1];
+    return worth(f, i) * worth(f, j) * sum;
+}
+
+/* Kinds full and gains: t [2 + fitted], the offset as counted from the first row's target. */
+static int least_squares(const fit *f, const column *c, double *t) {
+    const rram_node *d = &f->l->d;
+    const size_t m = 2 + (size_t)c->fitted;
+    const double rows = (double)f->rows, weight = row_weight(f->l), mean = c->aim[1] / rows;
+    const double g0 = (double)d->first->gain[c->j], o0 = (double)d->first->offset[c->j] - c->first;
+    const double left = greater(g0 * g0 * remaining(f, c), LEAST);
+    double *a = f->work + 2 * m;
+    for (size_t i = 0; i < m; i++) {
+        double start = i ? o0 : g0, spread = i ? PRIOR_OFFSET * PRIOR_OFFSET * (c->aim_squares / rows - mean * mean)
+                                               : PRIOR_GAIN * g0 * (PRIOR_GAIN * g0);
+        if (i > 1) {
+            start = (double)d->first->value[d->mask_start[c->j] + (int32_t)i - 2];
+            spread = g0 * g0 * variance_of(f, row_of(f, c, (uint32_t)i - 2), c->j);
+        }
+        const double penalty = left / greater(spread, LEAST);
+        for (size_t k = 0; k <= i; k++) a[triangle(i) + k] = weight * product_of(f, c, i, k);
+        a[triangle(i) + i] += penalty;
+        t[i] = weight * worth(f, i) * c->aim[i] + penalty * start;
+    }
+    return minimise(a, t, m);
+}
+
+/* Kind moments: the mean and standard deviation of the target; the ratio's logarithm shrunk by its own variance. */
+static void moments(const fit *f, const column *c, double *t) {
+    const double rows = (double)f->rows, unit = (double)f->l->unit, g0 = (double)f->l->d.first->gain[c->j];
+    const double sum = (double)c->own[0], mean_u = unit * sum / rows, mean_z = c->aim[1] / rows;
+    const double var_u = unit * unit * ((rows * c->squares - sum * sum) / (rows * rows));
+    const double var_z = c->aim_squares / rows - mean_z * mean_z;
+    t[0] = g0;
+    if (var_u > 0 && var_z > 0 && g0 != 0) { /* a column that gives nothing, or the same always, keeps its gain */
+        const double both = sqrt(var_u) * sqrt(var_z), size = g0 < 0 ? -g0 : g0;
+        double cosine = (unit * c->aim[0] / rows - mean_u * mean_z) / both;
+        cosine = cosine > 1 ? 1 : cosine < -1 ? -1 : cosine;
+        const double own = (1 - cosine * cosine) / (row_weight(f->l) * rows);
+        const double trust = PRIOR_GAIN * PRIOR_GAIN / (PRIOR_GAIN * PRIOR_GAIN + own);
+        t[0] = g0 * exp(trust * log(sqrt(var_z) / (sqrt(var_u) * size)));
+    }
+    t[1] = mean_z - t[0] * mean_u;
+}
+
+/* The nearest number that the SRAM can hold, ties to even; 0: not finite. */
+static int store(double number, uint32_t bits, int32_t exponent, float *to) {
+    if (!(number <= FLT_MAX && number >= -FLT_MAX)) return 0;
+    if (bits == 0 || bits == 32) return *to = (float)number, 1;
+    double step = 1;
+    for (int32_t e = exponent; e != 0; e += e < 0 ? 1 : -1) step *= e < 0 ? 0.5 : 2.0;
+    const double most = (double)(1u << (bits - 1)), code = number / step;
+    const double clipped = code < -most ? -most : code > most - 1 ? most - 1 : code;
+    *to = (float)((clipped + 0x1.8p52 - 0x1.8p52) * step);
+    return 1;
+}
+
+/* Squared errors that t leaves. */
+static double error_of(const fit *f, const column *c, const double *t) {
+    double error = c->aim_squares;
+    for (size_t i = 0; i < 2 + (size_t)c->fitted; i++) {
+        error += t[i] * (t[i] * product_of(f, c, i, i) - 2 * worth(f, i) * c->aim[i]);
+        for (size_t k = 0; k < i; k++) error += 2 * t[i] * t[k] * product_of(f, c, i, k);
+    }
+    return error;
+}
+
+/* Solve a column, write its correction and count its errors. 0: numbers left their range. */
+int solve_column(fit *f, column *c) {
+    const rram_node *d = &f->l->d;
+    double *t = f->work;
+    if (f->kind == RRAM_MOMENTS)
+        moments(f, c, t);
+    else if (!least_squares(f, c, t))
+        return 0;
+    if (!store(t[0], d->first->gain_bits, d->first->gain_exponent, d->gain + c->j)) return 0;
+    if (!store(t[1] + c->first, d->first->offset_bits, d->first->offset_exponent, d->offset + c->j)) return 0;
+    for (uint32_t i = 0; i < c->entries; i++) {
+        const int32_t at = d->mask_start[c->j] + (int32_t)i;
+        const double value = c->fitted ? t[2 + i] : (double)d->first->value[at];
+        if (!store(value, d->first->value_bits, d->first->value_exponent, d->value + at)) return 0;
+        if (c->fitted) t[2 + i] = (double)d->value[at];
+    }
+    t[0] = (double)d->gain[c->j], t[1] = (double)d->offset[c->j] - c->first;
+    const double after = error_of(f, c, t);
+    f->before += c->error;
+    f->after += greater(after, 0);
+    return f->before <= DBL_MAX && after <= DBL_MAX;
+}
