@@ -17,7 +17,7 @@ typedef struct run {
 typedef struct sums_scratch {
     int16_t *x2; /* (code^2) >> 1, like code */
     int32_t *acc, *acc2;
-    float *z;
+    uint32_t *word; /* draws */
     uint32_t *base;
     run *runs;
     uint32_t *columns; /* [pad_h][2] */
@@ -29,7 +29,7 @@ static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
     m->x2 = take(&b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *m->x2);
     m->acc = take(&b, outputs, sizeof *m->acc);
     m->acc2 = take(&b, outputs, sizeof *m->acc2);
-    m->z = take(&b, outputs, sizeof *m->z);
+    m->word = take(&b, outputs, sizeof *m->word);
     m->base = take(&b, strip + 8, sizeof *m->base);
     m->runs = take(&b, strip, sizeof *m->runs);
     m->columns = take(&b, 2 * (size_t)l->pad_h, sizeof *m->columns);
@@ -116,6 +116,8 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
     conversion c = {.n = n,
                     .acc = m->acc,
                     .acc2 = net->read_noise ? m->acc2 : NULL,
+                    .normal = net->normal,
+                    .quick = &net->quick,
                     .vscale = l->vscale + t * (n + LANES_MAX),
                     .adc_lsb = l->d.adc_lsb,
                     .lo = -half,
@@ -126,8 +128,8 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
         const uint32_t first = (t * l->p + m->runs[i].first) * l->n;
         c.count = m->runs[i].count * n;
         c.s = (char *)l->s + m->runs[i].first * n * size;
-        c.z = m->z + (first & 3);
-        if (c.acc2) net->kern->normals(st, net->normal, first >> 2, ((first & 3) + c.count + 3) / 4, m->z);
+        c.word = m->word + (first & 3);
+        if (c.acc2) net->kern->words(st, first >> 2, ((first & 3) + c.count + 3) / 4, m->word);
         net->kern->convert(&c);
         c.acc += c.count;
         if (c.acc2) c.acc2 += c.count;

@@ -138,9 +138,14 @@ FN vi body_adc(const conversion *c, size_t e, size_t j, int noise) {
     vf u = vf_from(vi_load(c->acc + e));
     if (noise) {
         const vf variance = vf_mul(vf_from(vi_load(c->acc2 + e)), vf_load(c->vscale + j));
-        u = vf_add(u, vf_mul(vf_sqrt(variance), vf_load(c->z + e)));
+        u = vf_add(u, vf_mul(vf_sqrt(variance), vf_normal(c->normal, vi_load(c->word + e))));
     }
     return vf_round(vf_min(vf_max(vf_div(u, vf_set1(c->adc_lsb)), vf_set1(c->lo)), vf_set1(c->hi)));
+}
+
+FN vi body_code(const conversion *c, size_t e, size_t j, int noise) {
+    vi adc;
+    return noise && vi_quick(c, e, j, &adc) ? adc : body_adc(c, e, j, noise);
 }
 
 FN void body_store_s(void *s, size_t e, int wide, vi v) {
@@ -150,18 +155,19 @@ FN void body_store_s(void *s, size_t e, int wide, vi v) {
         vi_store_i16((int16_t *)s + e, v);
 }
 
-FN void body_convert_as(const conversion *c, int noise, int wide) {
+FN void body_convert_as(const conversion *given, int noise, int wide) {
+    const conversion here = *given, *c = &here; /* which no store can change: constants stay in registers */
     const size_t n = c->n, advance = LANES % n, size = wide ? sizeof(int32_t) : sizeof(int16_t);
     size_t e = 0, j = 0;
     for (; e + LANES <= c->count; e += LANES) {
-        const vi adc = body_adc(c, e, j, noise);
+        const vi adc = body_code(c, e, j, noise);
         body_store_s(c->s, e, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         j += advance;
         if (j >= n) j -= n;
     }
     if (e < c->count) { /* what follows may be done already */
         int32_t last[LANES];
-        const vi adc = body_adc(c, e, j, noise);
+        const vi adc = body_code(c, e, j, noise);
         body_store_s(last, 0, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         memcpy((char *)c->s + e * size, last, (c->count - e) * size);
     }

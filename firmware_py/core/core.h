@@ -75,6 +75,7 @@ struct rram_net {
     uint32_t key[2];
     int read_noise;
     const float *normal; /* [RRAM_NODES] */
+    quick_normal quick;  /* of the same */
     float *input;        /* room for the network's input */
     int keep_input;      /* it must lie there: digital kernels run past the end, not over the caller's memory */
     void *scratch;       /* of the phase at hand */

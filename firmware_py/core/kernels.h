@@ -18,12 +18,21 @@ typedef struct stream {
     uint32_t c1, c2, c3;
 } stream;
 
+/* A coarse standard normal number of a word: in a half octave of r (numerics.md, section 2), a parabola in the float
+ * that has r's fraction within it and lies in 1..1.5. */
+typedef struct quick_normal {
+    float c[3][32];       /* by the low bits of r's exponent and the first of its fraction */
+    float error, largest; /* how far it is off at most, where r >= 256; the largest number of the exact table */
+} quick_normal;
+
 /* One strip of conversions: `count` outputs, of which number e belongs to column e % n. */
 typedef struct conversion {
     size_t count, n;
     const int32_t *acc;
     const int32_t *acc2; /* NULL: no read noise */
-    const float *z;
+    const uint32_t *word; /* the draws, as words */
+    const float *normal;  /* [514] their standard normal numbers */
+    const quick_normal *quick;
     const float *vscale; /* [n + LANES_MAX], repeated */
     float adc_lsb, lo, hi;
     int wide, first; /* sums are int32, not int16; 1: store, 0: add to what is there */
@@ -34,8 +43,9 @@ typedef struct kernels {
     const char *name;
     /* words of blocks first_block .. first_block + blocks - 1, four each */
     void (*words)(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out);
-    /* the same as standard normal numbers; table: RRAM_NODES floats */
-    void (*normals)(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z);
+    /* words as standard normal numbers; table: 514 floats */
+    void (*normals)(const float *table, const uint32_t *word, size_t count, float *z);
+    void (*coarse)(const float *table, quick_normal *quick); /* NULL: not used */
     /* code[i] = clamp(rint(x[i] / lsb), lo, hi); x is read to x[count - 1] only */
     void (*dac)(const float *x, size_t count, float lsb, float lo, float hi, int16_t *code);
     /* x2[i] = (code[i]^2) >> 1 */

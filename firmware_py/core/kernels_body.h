@@ -2,6 +2,7 @@
  * Kept to integer arithmetic and single IEEE operations in the order of numerics.md, so that all instruction sets
  * agree. */
 #include "body_draw.h"
+#include "quick.h"
 #include "body_mvm.h"
 #include "body_digital.h"
 #include "body_learn.h"
@@ -9,6 +10,7 @@
 const kernels KERNELS = {.name = KERNEL_NAME,
                          .words = body_words,
                          .normals = body_normals,
+                         .coarse = COARSE,
                          .dac = body_dac,
                          .square = body_square,
                          .dot = body_dot,

@@ -120,6 +120,7 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     net->key[1] = (uint32_t)(desc->seed >> 32);
     net->read_noise = (desc->effects & RRAM_READ_NOISE) != 0;
     net->normal = desc->normal;
+    if (kern->coarse) kern->coarse(net->normal, &net->quick);
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
