@@ -51,8 +51,11 @@ static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m
             kern->dot(m->c, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
             for (uint32_t i = 0; i < count; i++) {
                 char *to = (char *)m->dx + position_base(l, p + i) * size;
-                for (uint32_t row = 0; row < k; row += l->run)
-                    kern->accumulate(m->patch + i * k + row, l->run, wide, to + code_offset(l, row) * size);
+                const int32_t *from_row = m->patch + i * k;
+                for (uint32_t y = 0; y < l->d.kh; y++) /* l->run of them lie side by side: code_offset without divisions */
+                    for (uint32_t x = 0; x < l->d.kw * l->d.in_c; x += l->run, from_row += l->run)
+                        kern->accumulate(from_row, l->run, wide,
+                                         to + (y * l->d.dilation_h * l->pitch + x * l->d.dilation_w) * size);
             }
         }
     }
@@ -76,15 +79,16 @@ static void transposed_groups(const layer *l, learn_memory *m) {
             }
 }
 
-/* Positions where column j has an error, in order: number into m->live, place in the padded input into m->base. */
+/* Positions where column j has an error, in order: the error into m->error, place in the padded input into m->base. */
 static size_t live_positions(const layer *l, const float *delta, size_t j, learn_memory *m) {
     const uint32_t step = l->d.sw * l->d.in_c, columns = l->d.out_w;
-    uint32_t *live = m->live, *base = m->base;
+    float *error = m->error;
+    uint32_t *base = m->base;
     size_t count = 0;
     delta += j;
-    for (uint32_t oy = 0, p = 0; oy < l->d.out_h; oy++)
-        for (uint32_t ox = 0, at = oy * l->d.sh * l->pitch; ox < columns; ox++, p++, at += step, delta += l->n) {
-            live[count] = p;
+    for (uint32_t oy = 0; oy < l->d.out_h; oy++)
+        for (uint32_t ox = 0, at = oy * l->d.sh * l->pitch; ox < columns; ox++, at += step, delta += l->n) {
+            error[count] = *delta;
             base[count] = at;
             count += *delta != 0.0f;
         }
@@ -94,14 +98,15 @@ static size_t live_positions(const layer *l, const float *delta, size_t j, learn
 /* The mask's share of dLoss/dinput: by column, by entry, as numerics.md orders it. */
 static void sparse_backward(const layer *l, const float *delta, learn_memory *m) {
     const rram_node *d = &l->d;
-    const size_t n = l->n;
-    for (size_t j = 0; j < n; j++) {
+    const float *error = m->error;
+    const uint32_t *base = m->base;
+    for (size_t j = 0; j < l->n; j++) {
         const int32_t first = d->mask_start[j], end = d->mask_start[j + 1];
         const size_t live = first < end ? live_positions(l, delta, j, m) : 0;
         for (int32_t e = first; e < end; e++) {
             float *to = m->dxs + input_of(l, d->mask_row[e], j);
             const float value = d->value[e];
-            for (size_t i = 0; i < live; i++) to[m->base[i]] += value * delta[m->live[i] * n + j];
+            for (size_t i = 0; i < live; i++) to[base[i]] += value * error[i];
         }
     }
 }

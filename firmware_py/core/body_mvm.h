@@ -91,9 +91,14 @@ DOT_POSITIONS(body_dot_positions_u8, uint8_t, vi_load_u8)
 DOT_COLUMNS(body_dot_columns, int16_t, vi_load)
 DOT_COLUMNS(body_dot_columns_u8, uint8_t, vi_load_u8)
 
+/* One channel and stride 1 show in the first two positions. */
+FN int side_by_side(const uint32_t *base) { return base[1] == base[0] + 1; }
+
 FN void body_dot(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
                  const int16_t *w, size_t n, int32_t *acc) {
-    if (positions > 1)
+    if (positions > 1 && few(n, pairs) && side_by_side(base))
+        few_dot(x, base, positions, off, pairs, w, n, acc);
+    else if (positions > 1)
         body_dot_positions(x, base, positions, off, pairs, w, n, acc);
     else
         body_dot_columns(x + base[0], off, pairs, w, n, acc);
@@ -101,7 +106,9 @@ FN void body_dot(const int16_t *x, const uint32_t *base, size_t positions, const
 
 FN void body_dot_u8(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
                     const uint8_t *w, size_t n, int32_t *acc) {
-    if (positions > 1)
+    if (positions > 1 && few(n, pairs) && side_by_side(base))
+        few_dot_u8(x, base, positions, off, pairs, w, n, acc);
+    else if (positions > 1)
         body_dot_positions_u8(x, base, positions, off, pairs, w, n, acc);
     else
         body_dot_columns_u8(x + base[0], off, pairs, w, n, acc);

@@ -29,10 +29,12 @@ typedef struct layer {
     int inner;                    /* an analog layer lies before it: errors go on from here */
     int coded;                    /* inputs are codes (int32), not activations */
     int masked, plane_needed;     /* the correction has values; they meet more than one position */
+    int dense;                    /* .. and are so many that zeros between them do not matter */
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
     uint32_t *plane; /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
+    uint32_t *at;    /* [K] place of row k's input in a window of the padded input; where dense */
     uint32_t *shift; /* [N] first channel of a column's group; NULL: one group */
     uint32_t *live;  /* [out_h][2] first output of a row that has inputs, and where they end */
     int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
@@ -164,6 +166,7 @@ void integer_sums(const layer *l, int32_t *y);
 /* array.c, correct.c */
 size_t sums_scratch_size(const layer *l);
 size_t outputs_scratch_size(const layer *l);
+int dense_mask(const layer *l);
 void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
 void repeat_columns(const float *from, size_t n, float *to);

@@ -39,6 +39,11 @@ typedef struct conversion {
     void *s;
 } conversion;
 
+/* Output positions side by side: where their inputs and their outputs begin. */
+typedef struct stretch {
+    uint32_t from, to, count;
+} stretch;
+
 typedef struct kernels {
     const char *name;
     /* words of blocks first_block .. first_block + blocks - 1, four each */
@@ -65,13 +70,17 @@ typedef struct kernels {
     /* y[e] = gain[e % n] * (s[e] * unit) + offset[e % n]; gain and offset repeated */
     void (*digital)(const void *s, int wide, size_t count, size_t n, const float *gain, const float *offset, float unit,
                     float *y);
-    /* out[i] = code[i * c] * lsb */
+    /* out[j][i] = code[i][j] * lsb, j < c */
     void (*planes)(const int16_t *code, size_t count, size_t c, float lsb, float *out);
     /* out[f] = sum in order of value[i] * x[f + at[row[i]]] */
     void (*sparse)(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value,
                    size_t entries, float *out);
-    /* y[e] += x[from[e]] */
-    void (*add)(float *y, size_t count, const uint32_t *from, const float *x);
+    /* y[p][j] += x[j * pitch + p * step], j < n */
+    void (*add)(float *y, size_t count, size_t n, const float *x, size_t pitch, size_t step);
+    /* y[p][j] += sum in order of x[p * step + at[k]] * value[k][j], j < n, for the positions of each run; value's rows
+     * are `pitch` long, zero past n */
+    void (*dense)(const float *x, const stretch *runs, size_t run_count, size_t step, const uint32_t *at, size_t rows,
+                  const float *value, size_t n, size_t pitch, float *y);
     void (*relu)(const float *x, size_t count, float *y);
     /* one bit for each element, 16 in a word: is it positive? and: zero where the bit is not set */
     void (*signs)(const float *y, size_t count, uint16_t *bits);

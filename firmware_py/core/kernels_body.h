@@ -3,7 +3,9 @@
  * agree. */
 #include "body_draw.h"
 #include "quick.h"
+#include "few.h"
 #include "body_mvm.h"
+#include "quad.h"
 #include "body_digital.h"
 #include "body_learn.h"
 
@@ -22,6 +24,7 @@ const kernels KERNELS = {.name = KERNEL_NAME,
                          .planes = body_planes,
                          .sparse = body_sparse,
                          .add = body_add,
+                         .dense = body_dense,
                          .relu = body_relu,
                          .signs = body_signs,
                          .keep = body_keep,

@@ -33,7 +33,7 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     m->wt = take_spare(&other, room, &b, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
     m->patch = take_spare(&other, room, &b, conv ? 8 * k : 0, sizeof *m->patch);
     m->base = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->base);
-    m->live = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->live);
+    m->error = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->error);
     return b.used > g.used ? b.used : g.used;
 }
 

@@ -17,7 +17,8 @@ typedef struct learn_memory {
     int32_t *pairs;        /* dense: error codes as pairs (c, 0) */
     int16_t *wt;           /* convolution: [COLUMN_BLOCK / 2][K][2] weights of a block of columns, transposed */
     int32_t *patch;        /* convolution: [8][K] transposed read of a few positions */
-    uint32_t *base, *live; /* positions where a column has an error: their place in the padded input, their number */
+    uint32_t *base; /* positions where a column has an error: their place in the padded input */
+    float *error;   /* and the errors */
 } learn_memory;
 
 /* Entries of the mask, and the places of the outputs in a plane of the padded input: from the first to the last, and
