@@ -47,6 +47,7 @@ static void convert_inputs(const kernels *kern, layer *l, const float *x, const 
     const size_t row = (size_t)d->in_w * d->in_c;
     const int padded = d->in_h != l->pad_h || d->in_w != l->pad_w;
     int16_t *code = padded ? temporary : l->code;
+    memset(l->code, 0, (padded ? code_room(l) : 0) * sizeof *l->code);
     for (size_t i = 0; codes && i < d->in_h * row; i++) code[i] = (int16_t)codes[i];
     if (!codes) kern->dac(x, d->in_h * row, l->coded ? 1.0f : d->dac_lsb, (float)l->lo, (float)l->hi, code);
     if (!padded) return;
@@ -134,6 +135,13 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
         c.acc += c.count;
         if (c.acc2) c.acc2 += c.count;
     }
+}
+
+/* For the mask's gradients, whose codes are bytes. */
+void keep_codes(const layer *l) {
+    const int16_t *restrict code = l->code;
+    uint8_t *restrict kept = l->kept;
+    for (size_t i = 0, count = (size_t)l->pad_h * l->pitch; i < count; i++) kept[i] = (uint8_t)code[i];
 }
 
 /* DAC, tiles with read noise, ADC, sum over tiles: x [in] or codes [in] -> l->s, and the codes stay in l->code. */

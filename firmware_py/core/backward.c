@@ -10,7 +10,7 @@ static void transposed_dense(const kernels *kern, const layer *l, learn_memory *
     int64_t *wide = wide_errors(l) ? m->dx : NULL;
     int32_t *narrow = m->dx;
     memset(m->pairs, 0, (n + SLACK) * sizeof *m->pairs);
-    for (size_t j = 0; j < n; j++) m->pairs[j] = (uint16_t)m->c[j];
+    for (size_t j = 0; j < n; j++) m->pairs[j] = (uint16_t)m->ce[j];
     for (size_t q = 0; q < l->pairs; q++)
         for (size_t j = 0; j < n; j += SHORT_COLUMNS) {
             int32_t sum[2];
@@ -48,7 +48,7 @@ static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m
         for (uint32_t p = 0; p < l->p; p += 8) {
             const uint32_t count = l->p - p < 8 ? l->p - p : 8;
             for (uint32_t i = 0; i < 16; i++) from[i] = (p + (i < count ? i : count - 1)) * l->n + (uint32_t)j;
-            kern->dot(m->c, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
+            kern->dot(m->ce, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
             for (uint32_t i = 0; i < count; i++) {
                 char *to = (char *)m->dx + position_base(l, p + i) * size;
                 const int32_t *from_row = m->patch + i * k;
@@ -70,7 +70,7 @@ static void transposed_groups(const layer *l, learn_memory *m) {
         for (size_t q = 0; q < l->pairs; q++)
             for (size_t j = 0; j < n; j++) { /* a row without a partner has one of weight 0 */
                 const int16_t *w = l->w + (q * n + j) * 2;
-                const int32_t c = m->c[p * n + j];
+                const int32_t c = m->ce[p * n + j];
                 const size_t at = position_base(l, p) + l->off[q] + l->shift[j];
                 if (wide)
                     wide[at] += c * w[0], wide[at + 1] += c * w[1];
@@ -118,15 +118,15 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, in
     const int64_t *wide = wide_errors(l) ? m->dx : NULL;
     const int32_t *narrow = m->dx;
     memset(m->dx, 0, (input + 2) * (wide ? sizeof *wide : sizeof *narrow));
-    memset(m->dxs, 0, input * sizeof *m->dxs);
     repeat_columns(d->gain, l->n, m->repeated);
-    const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->c);
+    const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->ce);
     if (l->shift)
         transposed_groups(l, m);
     else if (l->p > 1)
         transposed_conv(kern, l, m);
     else
         transposed_dense(kern, l, m);
+    memset(m->dxs, 0, input * sizeof *m->dxs); /* may lie over the codes */
     if (l->masked) sparse_backward(l, delta, m);
     const float factor = scale * d->w_step;
     for (size_t y = 0; y < d->in_h; y++)

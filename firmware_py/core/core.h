@@ -40,7 +40,8 @@ typedef struct layer {
     int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
     uint8_t *v;      /* [Q][N][2] */
     float *vscale;   /* [T][N + LANES_MAX], columns repeated for loads across the end */
-    int16_t *code;   /* [pad_h][pad_w][in_c] */
+    int16_t *code;   /* [pad_h][pad_w][in_c] while the layer computes: all layers share the memory */
+    uint8_t *kept;   /* the same for the mask's gradients, as bytes; only with a mask that learns */
     void *s;         /* [P][N] sums of ADC codes */
 } layer;
 
@@ -118,6 +119,9 @@ static inline size_t plane_of(const layer *l, size_t j) {
     return l->shift ? (size_t)l->shift[j] * l->pad_h * l->pad_w : 0;
 }
 
+/* A code from the byte that it is kept as; sign: 128 where codes have one, else 0. */
+static inline int16_t kept_code(uint8_t byte, int sign) { return (int16_t)((byte ^ sign) - sign); }
+
 static inline int32_t load_s(const layer *l, size_t e) {
     return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
 }
@@ -130,6 +134,7 @@ int draw_cells(rram_net *net, layer *l, const rram_desc *desc);
 /* plan.c */
 int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded);
 void place_layer(layer *l, bump *b);
+size_t code_room(const layer *l);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
 
@@ -169,6 +174,7 @@ size_t outputs_scratch_size(const layer *l);
 int dense_mask(const layer *l);
 void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
+void keep_codes(const layer *l);
 void repeat_columns(const float *from, size_t n, float *to);
 
 /* cpu.c: 0 SSE2, 1 also AVX2, 2 also AVX-512, 3 also its VNNI; x86-64 only */

@@ -5,13 +5,14 @@
 #include "core.h"
 
 typedef struct learn_memory {
-    int16_t *c;                   /* [P][N] codes of the error, later of the error times gain */
+    int16_t *c;                   /* [P][N] codes of the error */
     float *gain, *offset, *value; /* gradients; value: [nnz] */
     float *repeated;              /* [N + LANES_MAX] gains */
     /* gradients of a convolution */
     int16_t *column; /* one column of c, spread over a plane of the padded input */
-    int16_t *planes; /* [in_c][pad_h][pad_w] codes by channel; one channel: code itself */
+    int16_t *planes; /* [in_c][pad_h][pad_w] codes by channel */
     /* dLoss/dinput of an inner layer */
+    int16_t *ce;           /* [P][N] codes of the error times gain */
     void *dx;              /* padded input: transposed reads of the array; int64 where the layer's sums need it */
     float *dxs;            /* padded input: the mask's share */
     int32_t *pairs;        /* dense: error codes as pairs (c, 0) */

@@ -53,6 +53,9 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     return 1;
 }
 
+/* Elements of a layer's codes. */
+size_t code_room(const layer *l) { return (size_t)l->pad_h * l->pitch + LANES_MAX; }
+
 /* What a layer keeps in the arena. */
 void place_layer(layer *l, bump *b) {
     const size_t n = l->n, outputs = (size_t)l->p * n;
@@ -66,7 +69,7 @@ void place_layer(layer *l, bump *b) {
     l->w = take(b, l->pairs * n * 2, sizeof *l->w);
     l->v = take(b, l->pairs * n * 2, sizeof *l->v);
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
-    l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
+    l->kept = l->masked && !l->d.integer ? take(b, (size_t)l->pad_h * l->pitch, sizeof *l->kept) : NULL;
     l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }
 
