@@ -52,7 +52,7 @@ static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m
             for (uint32_t i = 0; i < count; i++) {
                 char *to = (char *)m->dx + position_base(l, p + i) * size;
                 const int32_t *from_row = m->patch + i * k;
-                for (uint32_t y = 0; y < l->d.kh; y++) /* l->run of them lie side by side: code_offset without divisions */
+                for (uint32_t y = 0; y < l->d.kh; y++) /* code_offset without divisions */
                     for (uint32_t x = 0; x < l->d.kw * l->d.in_c; x += l->run, from_row += l->run)
                         kern->accumulate(from_row, l->run, wide,
                                          to + (y * l->d.dilation_h * l->pitch + x * l->d.dilation_w) * size);
@@ -100,11 +100,12 @@ static void sparse_backward(const layer *l, const float *delta, learn_memory *m)
     const rram_node *d = &l->d;
     const float *error = m->error;
     const uint32_t *base = m->base;
+    for (uint32_t k = 0; k < l->k; k++) m->at[k] = code_offset(l, k);
     for (size_t j = 0; j < l->n; j++) {
         const int32_t first = d->mask_start[j], end = d->mask_start[j + 1];
         const size_t live = first < end ? live_positions(l, delta, j, m) : 0;
         for (int32_t e = first; e < end; e++) {
-            float *to = m->dxs + input_of(l, d->mask_row[e], j);
+            float *to = m->dxs + m->at[d->mask_row[e]] + (l->shift ? l->shift[j] : 0);
             const float value = d->value[e];
             for (size_t i = 0; i < live; i++) to[base[i]] += value * error[i];
         }

@@ -53,7 +53,8 @@ FN void body_planes(const int16_t *code, size_t count, size_t c, float lsb, floa
     for (size_t i = 0; c == 1 && i < count; i += LANES)
         vf_store(out + i, vf_mul(vf_from(vi_load_i16(code + i)), vf_set1(lsb)));
     for (size_t j = 0; c > 1 && j < c; j++)
-        for (size_t i = j < done ? count & ~(size_t)3 : 0; i < count; i++) out[j * count + i] = (float)code[i * c + j] * lsb;
+        for (size_t i = j < done ? count & ~(size_t)3 : 0; i < count; i++)
+            out[j * count + i] = (float)code[i * c + j] * lsb;
 }
 
 FN void body_add(float *y, size_t count, size_t n, const float *x, size_t pitch, size_t step) {

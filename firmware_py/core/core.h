@@ -108,6 +108,7 @@ static inline uint32_t has_partner(const layer *l, uint32_t k, uint32_t end) {
 }
 /* Offset of row k's input from that of the window's first, in the first group; and in the group of column j. */
 static inline uint32_t code_offset(const layer *l, uint32_t k) {
+    if (l->run == l->k) return k;
     const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
     return k / row * l->d.dilation_h * l->pitch + k % row / l->depth * l->d.dilation_w * l->d.in_c + channel;
 }

@@ -99,7 +99,8 @@ static void add_dense(const kernels *kern, const layer *l, const outputs_scratch
     const uint32_t step = d->sw * d->in_c;
     memset(m->value, 0, l->k * pitch * sizeof *m->value);
     for (uint32_t j = 0; j < l->n; j++)
-        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++) m->value[d->mask_row[i] * pitch + j] = d->value[i];
+        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++)
+            m->value[d->mask_row[i] * pitch + j] = d->value[i];
     kern->planes(l->code, (size_t)l->pad_h * l->pitch, 1, d->dac_lsb, m->planes);
     size_t runs = 0;
     for (uint32_t oy = 0; oy < d->out_h; oy++) {

@@ -71,13 +71,13 @@ FN void few_products(const int parts, const int16_t *x, const uint32_t *base, si
 FEW_DOT(few_dot, int16_t, vi_load)
 FEW_DOT(few_dot_u8, uint8_t, vi_load_u8)
 
-FN void few_sums(const int parts, const float *x, const stretch *runs, size_t run_count, const uint32_t *at, size_t rows,
-                 const vf *value, const int32_t *position, size_t n, float *y) {
+FN void few_sums(const int parts, const float *x, const stretch *runs, size_t run_count, const uint32_t *at,
+                 size_t rows, const vf *value, const int32_t *position, size_t n, float *y) {
     vi from[4];
     for (int i = 0; i < parts; i++) from[i] = vi_load(position + 16 * i);
     for (size_t r = 0; r < run_count; r++)
         for (size_t p = 0; p < runs[r].count; p += 16) {
-            const size_t live = runs[r].count - p;
+            const size_t live = runs[r].count - p, first = live < 8 ? live : 8, second = (live < 16 ? live : 16) - first;
             const float *in = x + runs[r].from + p;
             float *to = y + runs[r].to + p * n;
             vf sum[8];
@@ -90,9 +90,9 @@ FN void few_sums(const int parts, const float *x, const stretch *runs, size_t ru
                     sum[parts + i] = vf_add(sum[parts + i], vf_mul(v, _mm512_permutexvar_ps(from[i], b)));
                 }
             }
-            for (size_t i = 0, left = (live < 8 ? live : 8) * n; left; i++, left -= left < 16 ? left : 16)
+            for (size_t i = 0, left = first * n; left; i++, left -= left < 16 ? left : 16)
                 vf_add_n(to + 16 * i, sum[i], left < 16 ? left : 16);
-            for (size_t i = 0, left = live < 8 ? 0 : (live < 16 ? live - 8 : 8) * n; left; i++, left -= left < 16 ? left : 16)
+            for (size_t i = 0, left = second * n; left; i++, left -= left < 16 ? left : 16)
                 vf_add_n(to + 8 * n + 16 * i, sum[(size_t)parts + i], left < 16 ? left : 16);
         }
 }

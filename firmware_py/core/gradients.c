@@ -16,13 +16,20 @@ static void column_gradients(const layer *l, size_t j, float scale, learn_memory
     for (size_t oy = 0; oy < rows; oy++) {
         int16_t *to = m->column + oy * pitch;
         if (l->wide || columns > SHORT_ROW) {
-            for (size_t ox = 0, e = oy * columns * n + j; ox < columns; ox++, e += n) offset += m->c[e], gain += m->c[e] * (int64_t)load_s(l, e);
+            for (size_t ox = 0, e = oy * columns * n + j; ox < columns; ox++, e += n) {
+                to[ox * step] = m->c[e];
+                offset += m->c[e];
+                gain += m->c[e] * (int64_t)load_s(l, e);
+            }
         } else {
             int32_t row_gain = 0, row_offset = 0;
-            for (size_t ox = 0, i = oy * columns * n; ox < columns; ox++, i += n) row_offset += c[i], row_gain += c[i] * s[i];
+            for (size_t ox = 0, i = oy * columns * n; ox < columns; ox++, i += n) {
+                to[ox * step] = c[i];
+                row_offset += c[i];
+                row_gain += c[i] * s[i];
+            }
             offset += row_offset, gain += row_gain;
         }
-        for (size_t ox = 0, i = oy * columns * n; l->plane_needed && ox < columns; ox++, i += n) to[ox * step] = c[i];
     }
     m->gain[j] = (float)gain * (scale * l->unit);
     m->offset[j] = (float)offset * scale;
@@ -52,7 +59,8 @@ void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m
         column_gradients(l, j, scale, m);
         for (int32_t e = l->masked ? l->d.mask_start[j] : 0; l->masked && e < l->d.mask_start[j + 1]; e++) {
             const uint32_t k = l->d.mask_row[e];
-            const int64_t sum = l->p > 1 ? entry_gradient(kern, l, k, j, span, m) : m->c[j] * kept_code(kept[input_of(l, k, j)], sign);
+            const int64_t sum = l->p > 1 ? entry_gradient(kern, l, k, j, span, m)
+                                         : m->c[j] * kept_code(kept[input_of(l, k, j)], sign);
             m->value[e] = (float)sum * (scale * l->d.dac_lsb);
         }
     }

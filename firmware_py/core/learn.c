@@ -31,11 +31,12 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     bump t = b; /* the array's share first, then the mask's, but for the sums of the former */
     m->ce = take(&t, inner ? p * n + SLACK : 0, sizeof *m->ce);
     m->pairs = take(&t, inner && !conv ? n + SLACK : 0, sizeof *m->pairs);
-    m->wt = take(&t, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
-    m->patch = take(&t, conv ? 8 * k : 0, sizeof *m->patch);
     m->dxs = take_spare(&other, room, &b, inner ? input : 0, sizeof *m->dxs);
+    m->wt = take_spare(&other, room, &t, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
+    m->patch = take_spare(&other, room, &t, conv ? 8 * k : 0, sizeof *m->patch);
     m->base = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->base);
     m->error = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->error);
+    m->at = take(&b, inner && entries_of(l) ? k : 0, sizeof *m->at);
     if (t.used > b.used) b = t;
     return b.used > g.used ? b.used : g.used;
 }

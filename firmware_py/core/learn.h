@@ -20,6 +20,7 @@ typedef struct learn_memory {
     int32_t *patch;        /* convolution: [8][K] transposed read of a few positions */
     uint32_t *base; /* positions where a column has an error: their place in the padded input */
     float *error;   /* and the errors */
+    uint32_t *at;   /* [K] place of a row's input in a window */
 } learn_memory;
 
 /* Entries of the mask, and the places of the outputs in a plane of the padded input: from the first to the last, and

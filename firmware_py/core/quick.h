@@ -40,8 +40,10 @@ FN vf vf_parabola(const quick_normal *quick, vi bits) {
 /* The codes of sixteen outputs from e on, of columns from j on. 0: not certain. */
 FN int vi_quick(const conversion *c, size_t e, size_t j, vi *adc) {
     const float per = 1.0f / c->adc_lsb; /* beside rounding, the root is off by 2^-14 */
-    const float margin = (c->quick->error + c->quick->largest * 0x1p-13f) * per, half = 0.5f - (c->hi + 2.0f) * 0x1p-20f;
-    const vi word = vi_load(c->word + e), r = _mm512_srli_epi32(_mm512_and_si512(word, _mm512_set1_epi32(INT32_MAX)), 7);
+    const float margin = (c->quick->error + c->quick->largest * 0x1p-13f) * per;
+    const float half = 0.5f - (c->hi + 2.0f) * 0x1p-20f;
+    const vi word = vi_load(c->word + e);
+    const vi r = _mm512_srli_epi32(_mm512_and_si512(word, _mm512_set1_epi32(INT32_MAX)), 7);
     vf z = vf_parabola(c->quick, _mm512_castps_si512(_mm512_cvtepi32_ps(r)));
     z = _mm512_castsi512_ps(
         _mm512_ternarylogic_epi32(_mm512_castps_si512(z), word, _mm512_set1_epi32(INT32_MIN), 0x78)); /* z ^ sign */
