@@ -116,6 +116,8 @@ class CEngine:
         self._floats = self._ffi.typeof("float[]")
         self._of_floats = (self._lib.rram_logits, self._floats, np.dtype(np.float32))
         self._of_bytes = (self._lib.rram_logits_bytes, self._ffi.typeof("uint8_t[]"), np.dtype(np.uint8))
+        self._one = np.empty(self._classes, np.float32)  # logits of one image
+        self._one_view = self._view(self._floats, self._one)
         self._pinned: list[Any] = []  # the core keeps pointers into these
         self.description = self._describe(seed, effects, age)
         self.arena_bytes = int(self._lib.rram_arena_size(self.description))
@@ -142,6 +144,14 @@ class CEngine:
         with self._lock:
             compute(self._net, images, n, read, self._view(self._floats, out))
         return out
+
+    def classify(self, x: npt.NDArray[np.uint8], read: int) -> int:
+        """Class of one image of bytes [*input_shape]: the first of the largest logits."""
+        compute, kind, dtype = self._of_bytes
+        image = self._view(kind, _plain(x, dtype))
+        with self._lock:
+            compute(self._net, image, 1, read, self._one_view)
+            return int(self._one.argmax())
 
     def raw(self, layer: int, a: npt.NDArray[Any], read: int) -> npt.NDArray[np.int32]:
         """Sums of ADC codes s [n, P, N] of one analog layer for inputs a [n, *in_shape], codes where it takes codes."""

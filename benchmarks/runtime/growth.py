@@ -35,7 +35,7 @@ def _images(bundle: Bundle) -> list[float]:
     chip = Chip(bundle)
     x = np.resize(bundle.calibration_x, (max(IMAGES), *bundle.input_shape))
     took = in_turns({str(n): lambda i, n=n: chip.logits_many(x[:n]) for n in IMAGES}, 60)  # type: ignore[misc]
-    return [float(np.median(took[str(n)])) for n in IMAGES]
+    return [_quickest(took[str(n)]) for n in IMAGES]
 
 
 def _rows(folder: Path) -> list[float]:
@@ -49,7 +49,12 @@ def _rows(folder: Path) -> list[float]:
         x = chip.bundle.golden_x[:1]
         runs[str(rows)] = lambda i, chip=chip, x=x: chip.logits_many(x)
     took = in_turns(runs, 200)
-    return [float(np.median(took[str(rows)])) for rows in ROWS]
+    return [_quickest(took[str(rows)]) for rows in ROWS]
+
+
+def _quickest(took: Any) -> float:
+    """Of many: a call of milliseconds is interrupted on a busy machine, and a long one more often than a short one."""
+    return float(np.min(took))
 
 
 def exponent(sizes: Sequence[int], times: Sequence[float]) -> float:

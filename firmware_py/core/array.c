@@ -17,7 +17,7 @@ typedef struct run {
 typedef struct sums_scratch {
     int16_t *x2; /* (code^2) >> 1, like code */
     int32_t *acc, *acc2;
-    float *z;
+    uint32_t *word; /* draws */
     uint32_t *base;
     run *runs;
     uint32_t *columns; /* [pad_h][2] */
@@ -29,7 +29,7 @@ static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
     m->x2 = take(&b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *m->x2);
     m->acc = take(&b, outputs, sizeof *m->acc);
     m->acc2 = take(&b, outputs, sizeof *m->acc2);
-    m->z = take(&b, outputs, sizeof *m->z);
+    m->word = take(&b, outputs, sizeof *m->word);
     m->base = take(&b, strip + 8, sizeof *m->base);
     m->runs = take(&b, strip, sizeof *m->runs);
     m->columns = take(&b, 2 * (size_t)l->pad_h, sizeof *m->columns);
@@ -47,6 +47,7 @@ static void convert_inputs(const kernels *kern, layer *l, const float *x, const 
     const size_t row = (size_t)d->in_w * d->in_c;
     const int padded = d->in_h != l->pad_h || d->in_w != l->pad_w;
     int16_t *code = padded ? temporary : l->code;
+    memset(l->code, 0, (padded ? code_room(l) : 0) * sizeof *l->code);
     for (size_t i = 0; codes && i < d->in_h * row; i++) code[i] = (int16_t)codes[i];
     if (!codes) kern->dac(x, d->in_h * row, l->coded ? 1.0f : d->dac_lsb, (float)l->lo, (float)l->hi, code);
     if (!padded) return;
@@ -118,6 +119,8 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
     conversion c = {.n = n,
                     .acc = m->acc,
                     .acc2 = net->read_noise ? m->acc2 : NULL,
+                    .normal = net->normal,
+                    .quick = &net->quick,
                     .vscale = l->vscale + t * (n + LANES_MAX),
                     .adc_gain = adc,
                     .adc_offset = adc ? adc + n + LANES_MAX : NULL,
@@ -130,12 +133,19 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
         const uint32_t first = (t * l->p + m->runs[i].first) * l->n;
         c.count = m->runs[i].count * n;
         c.s = (char *)l->s + m->runs[i].first * n * size;
-        c.z = m->z + (first & 3);
-        if (c.acc2) net->kern->normals(st, net->normal, first >> 2, ((first & 3) + c.count + 3) / 4, m->z);
+        c.word = m->word + (first & 3);
+        if (c.acc2) net->kern->words(st, first >> 2, ((first & 3) + c.count + 3) / 4, m->word);
         net->kern->convert(&c);
         c.acc += c.count;
         if (c.acc2) c.acc2 += c.count;
     }
+}
+
+/* For the mask's gradients, whose codes are bytes. */
+void keep_codes(const layer *l) {
+    const int16_t *restrict code = l->code;
+    uint8_t *restrict kept = l->kept;
+    for (size_t i = 0, count = (size_t)l->pad_h * l->pitch; i < count; i++) kept[i] = (uint8_t)code[i];
 }
 
 /* DAC, tiles with read noise, ADC, sum over tiles: x [in] or codes [in] -> l->s, and the codes stay in l->code. */

@@ -10,7 +10,7 @@ static void transposed_dense(const kernels *kern, const layer *l, learn_memory *
     int64_t *wide = wide_errors(l) ? m->dx : NULL;
     int32_t *narrow = m->dx;
     memset(m->pairs, 0, (n + SLACK) * sizeof *m->pairs);
-    for (size_t j = 0; j < n; j++) m->pairs[j] = (uint16_t)m->c[j];
+    for (size_t j = 0; j < n; j++) m->pairs[j] = (uint16_t)m->ce[j];
     for (size_t q = 0; q < l->pairs; q++)
         for (size_t j = 0; j < n; j += SHORT_COLUMNS) {
             int32_t sum[2];
@@ -48,11 +48,14 @@ static void transposed_conv(const kernels *kern, const layer *l, learn_memory *m
         for (uint32_t p = 0; p < l->p; p += 8) {
             const uint32_t count = l->p - p < 8 ? l->p - p : 8;
             for (uint32_t i = 0; i < 16; i++) from[i] = (p + (i < count ? i : count - 1)) * l->n + (uint32_t)j;
-            kern->dot(m->c, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
+            kern->dot(m->ce, from, count, pair, COLUMN_BLOCK / 2, m->wt, k, m->patch);
             for (uint32_t i = 0; i < count; i++) {
                 char *to = (char *)m->dx + position_base(l, p + i) * size;
-                for (uint32_t row = 0; row < k; row += l->run)
-                    kern->accumulate(m->patch + i * k + row, l->run, wide, to + code_offset(l, row) * size);
+                const int32_t *from_row = m->patch + i * k;
+                for (uint32_t y = 0; y < l->d.kh; y++) /* code_offset without divisions */
+                    for (uint32_t x = 0; x < l->d.kw * l->d.in_c; x += l->run, from_row += l->run)
+                        kern->accumulate(from_row, l->run, wide,
+                                         to + (y * l->d.dilation_h * l->pitch + x * l->d.dilation_w) * size);
             }
         }
     }
@@ -67,7 +70,7 @@ static void transposed_groups(const layer *l, learn_memory *m) {
         for (size_t q = 0; q < l->pairs; q++)
             for (size_t j = 0; j < n; j++) { /* a row without a partner has one of weight 0 */
                 const int16_t *w = l->w + (q * n + j) * 2;
-                const int32_t c = m->c[p * n + j];
+                const int32_t c = m->ce[p * n + j];
                 const size_t at = position_base(l, p) + l->off[q] + l->shift[j];
                 if (wide)
                     wide[at] += c * w[0], wide[at + 1] += c * w[1];
@@ -76,15 +79,16 @@ static void transposed_groups(const layer *l, learn_memory *m) {
             }
 }
 
-/* Positions where column j has an error, in order: number into m->live, place in the padded input into m->base. */
+/* Positions where column j has an error, in order: the error into m->error, place in the padded input into m->base. */
 static size_t live_positions(const layer *l, const float *delta, size_t j, learn_memory *m) {
     const uint32_t step = l->d.sw * l->d.in_c, columns = l->d.out_w;
-    uint32_t *live = m->live, *base = m->base;
+    float *error = m->error;
+    uint32_t *base = m->base;
     size_t count = 0;
     delta += j;
-    for (uint32_t oy = 0, p = 0; oy < l->d.out_h; oy++)
-        for (uint32_t ox = 0, at = oy * l->d.sh * l->pitch; ox < columns; ox++, p++, at += step, delta += l->n) {
-            live[count] = p;
+    for (uint32_t oy = 0; oy < l->d.out_h; oy++)
+        for (uint32_t ox = 0, at = oy * l->d.sh * l->pitch; ox < columns; ox++, at += step, delta += l->n) {
+            error[count] = *delta;
             base[count] = at;
             count += *delta != 0.0f;
         }
@@ -94,14 +98,16 @@ static size_t live_positions(const layer *l, const float *delta, size_t j, learn
 /* The mask's share of dLoss/dinput: by column, by entry, as numerics.md orders it. */
 static void sparse_backward(const layer *l, const float *delta, learn_memory *m) {
     const rram_node *d = &l->d;
-    const size_t n = l->n;
-    for (size_t j = 0; j < n; j++) {
+    const float *error = m->error;
+    const uint32_t *base = m->base;
+    for (uint32_t k = 0; k < l->k; k++) m->at[k] = code_offset(l, k);
+    for (size_t j = 0; j < l->n; j++) {
         const int32_t first = d->mask_start[j], end = d->mask_start[j + 1];
         const size_t live = first < end ? live_positions(l, delta, j, m) : 0;
         for (int32_t e = first; e < end; e++) {
-            float *to = m->dxs + input_of(l, d->mask_row[e], j);
+            float *to = m->dxs + m->at[d->mask_row[e]] + (l->shift ? l->shift[j] : 0);
             const float value = d->value[e];
-            for (size_t i = 0; i < live; i++) to[m->base[i]] += value * delta[m->live[i] * n + j];
+            for (size_t i = 0; i < live; i++) to[base[i]] += value * error[i];
         }
     }
 }
@@ -113,15 +119,15 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, in
     const int64_t *wide = wide_errors(l) ? m->dx : NULL;
     const int32_t *narrow = m->dx;
     memset(m->dx, 0, (input + 2) * (wide ? sizeof *wide : sizeof *narrow));
-    memset(m->dxs, 0, input * sizeof *m->dxs);
     repeat_columns(d->gain, l->n, m->repeated);
-    const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->c);
+    const float scale = kern->quantize(delta, (size_t)l->p * l->n, m->repeated, l->n, m->ce);
     if (l->shift)
         transposed_groups(l, m);
     else if (l->p > 1)
         transposed_conv(kern, l, m);
     else
         transposed_dense(kern, l, m);
+    memset(m->dxs, 0, input * sizeof *m->dxs); /* may lie over the codes */
     if (l->masked) sparse_backward(l, delta, m);
     if (d->rank) low_rank_backward(l, delta, m);
     const float factor = scale * d->w_step;

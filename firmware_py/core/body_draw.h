@@ -68,20 +68,6 @@ FN void body_words(const stream *st, uint32_t first_block, size_t blocks, uint32
     }
 }
 
-FN void body_store_normals(const float *table, const vi *word, int groups, float *z) {
-    for (int e = 0; e < groups * DRAWN; e++) vf_store(z + e * LANES, vf_normal(table, word[e]));
-}
-
-FN void body_normals(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z) {
-    const schedule s = body_schedule(st);
-    vi word[GROUPS * DRAWN];
-    size_t i = 0;
-    for (; i + (GROUPS - 1) * QLANES < blocks; i += GROUPS * QLANES) {
-        body_philox(&s, body_counters(first_block + (uint32_t)i), GROUPS, word);
-        body_store_normals(table, word, GROUPS, z + 4 * i);
-    }
-    for (; i < blocks; i += QLANES) {
-        body_philox(&s, body_counters(first_block + (uint32_t)i), 1, word);
-        body_store_normals(table, word, 1, z + 4 * i);
-    }
+FN void body_normals(const float *table, const uint32_t *word, size_t count, float *z) {
+    for (size_t i = 0; i < count; i += LANES) vf_store(z + i, vf_normal(table, vi_load(word + i)));
 }

@@ -91,9 +91,14 @@ DOT_POSITIONS(body_dot_positions_u8, uint8_t, vi_load_u8)
 DOT_COLUMNS(body_dot_columns, int16_t, vi_load)
 DOT_COLUMNS(body_dot_columns_u8, uint8_t, vi_load_u8)
 
+/* One channel and stride 1 show in the first two positions. */
+FN int side_by_side(const uint32_t *base) { return base[1] == base[0] + 1; }
+
 FN void body_dot(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
                  const int16_t *w, size_t n, int32_t *acc) {
-    if (positions > 1)
+    if (positions > 1 && few(n, pairs) && side_by_side(base))
+        few_dot(x, base, positions, off, pairs, w, n, acc);
+    else if (positions > 1)
         body_dot_positions(x, base, positions, off, pairs, w, n, acc);
     else
         body_dot_columns(x + base[0], off, pairs, w, n, acc);
@@ -101,7 +106,9 @@ FN void body_dot(const int16_t *x, const uint32_t *base, size_t positions, const
 
 FN void body_dot_u8(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,
                     const uint8_t *w, size_t n, int32_t *acc) {
-    if (positions > 1)
+    if (positions > 1 && few(n, pairs) && side_by_side(base))
+        few_dot_u8(x, base, positions, off, pairs, w, n, acc);
+    else if (positions > 1)
         body_dot_positions_u8(x, base, positions, off, pairs, w, n, acc);
     else
         body_dot_columns_u8(x + base[0], off, pairs, w, n, acc);
@@ -138,11 +145,16 @@ FN vi body_adc(const conversion *c, size_t e, size_t j, int noise, int errors) {
     vf u = vf_from(vi_load(c->acc + e));
     if (noise) {
         const vf variance = vf_mul(vf_from(vi_load(c->acc2 + e)), vf_load(c->vscale + j));
-        u = vf_add(u, vf_mul(vf_sqrt(variance), vf_load(c->z + e)));
+        u = vf_add(u, vf_mul(vf_sqrt(variance), vf_normal(c->normal, vi_load(c->word + e))));
     }
     u = vf_div(u, vf_set1(c->adc_lsb));
     if (errors) u = vf_add(vf_mul(u, vf_load(c->adc_gain + j)), vf_load(c->adc_offset + j));
     return vf_round(vf_min(vf_max(u, vf_set1(c->lo)), vf_set1(c->hi)));
+}
+
+FN vi body_code(const conversion *c, size_t e, size_t j, int noise, int errors) {
+    vi adc; /* the quick way knows exact ADCs only */
+    return noise && !errors && vi_quick(c, e, j, &adc) ? adc : body_adc(c, e, j, noise, errors);
 }
 
 FN void body_store_s(void *s, size_t e, int wide, vi v) {
@@ -152,18 +164,19 @@ FN void body_store_s(void *s, size_t e, int wide, vi v) {
         vi_store_i16((int16_t *)s + e, v);
 }
 
-FN void body_convert_as(const conversion *c, int noise, int wide, int errors) {
+FN void body_convert_as(const conversion *given, int noise, int wide, int errors) {
+    const conversion here = *given, *c = &here; /* which no store can change: constants stay in registers */
     const size_t n = c->n, advance = LANES % n, size = wide ? sizeof(int32_t) : sizeof(int16_t);
     size_t e = 0, j = 0;
     for (; e + LANES <= c->count; e += LANES) {
-        const vi adc = body_adc(c, e, j, noise, errors);
+        const vi adc = body_code(c, e, j, noise, errors);
         body_store_s(c->s, e, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         j += advance;
         if (j >= n) j -= n;
     }
     if (e < c->count) { /* what follows may be done already */
         int32_t last[LANES];
-        const vi adc = body_adc(c, e, j, noise, errors);
+        const vi adc = body_code(c, e, j, noise, errors);
         body_store_s(last, 0, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
         memcpy((char *)c->s + e * size, last, (c->count - e) * size);
     }

@@ -23,16 +23,17 @@ static int32_t quantile(const int32_t *table, uint32_t word) {
 }
 
 typedef struct cells_memory {
-    uint32_t *program, *fault; /* words of one row of cells */
-    float *z;                  /* their numbers of drift */
-    int32_t *g[2];             /* [N] conductances of the plus and the minus cells of one row, G steps */
-    double *largest;           /* [N] largest variance of a read in the tile, G steps^2 */
+    uint32_t *program, *fault, *path; /* words of one row of cells */
+    float *z;                         /* [N] their numbers of drift */
+    int32_t *g[2];                    /* [N] conductances of the plus and the minus cells of one row, G steps */
+    double *largest;                  /* [N] largest variance of a read in the tile, G steps^2 */
 } cells_memory;
 
 static size_t cells_memory_at(const layer *l, void *memory, cells_memory *m) {
     bump b = {memory, 0};
     m->program = take(&b, l->n + SLACK, sizeof *m->program);
     m->fault = take(&b, l->n + SLACK, sizeof *m->fault);
+    m->path = take(&b, l->n + SLACK, sizeof *m->path);
     m->z = take(&b, l->n + SLACK, sizeof *m->z);
     for (int plane = 0; plane < 2; plane++) m->g[plane] = take(&b, l->n, sizeof *m->g[plane]);
     m->largest = take(&b, l->n, sizeof *m->largest);
@@ -66,12 +67,13 @@ static void draw_row(const rram_net *net, const layer *l, const rram_desc *desc,
                  path = make_stream(net->key, RRAM_DRIFT_PATH, l->index, 0);
     if (spread) net->kern->words(&program, first >> 2, blocks, m->program);
     if (faulty) net->kern->words(&fault, first >> 2, blocks, m->fault);
-    if (decades != 0) net->kern->normals(&path, net->normal, first >> 2, blocks, m->z);
+    if (decades != 0) net->kern->words(&path, first >> 2, blocks, m->path);
+    if (decades != 0) net->kern->normals(net->normal, m->path + skip, l->n, m->z);
     for (uint32_t j = 0; j < l->n; j++) {
         int32_t g = desc->target[level[j]];
         if (spread) g = quantile(desc->quantiles + (size_t)level[j] * 2 * RRAM_NODES, m->program[skip + j]);
         if (decades != 0 || disturbed != 0)
-            g = aged(desc, level[j], g, decades, decades != 0 ? (double)m->z[skip + j] : 0, disturbed);
+            g = aged(desc, level[j], g, decades, decades != 0 ? (double)m->z[j] : 0, disturbed);
         if (faulty && m->fault[skip + j] < desc->faults[1]) g = (int32_t)desc->faults[3];
         if (faulty && m->fault[skip + j] < desc->faults[0]) g = (int32_t)desc->faults[2];
         m->g[plane][j] = g;

@@ -3,32 +3,36 @@
 
 #include "core.h"
 
-/* The draws of one row of ADCs: gain and offset, column by column. */
-static float *adc_draws(const layer *l, void *memory, size_t *used) {
+/* The draws of one row of ADCs: gain and offset, column by column; their words, and these as numbers. */
+static uint32_t *adc_draws(const layer *l, void *memory, float **z, size_t *used) {
     bump b = {memory, 0};
-    float *z = take(&b, 2 * (size_t)l->n + SLACK, sizeof *z);
+    uint32_t *word = take(&b, 2 * (size_t)l->n + SLACK, sizeof *word);
+    *z = take(&b, 2 * (size_t)l->n + SLACK, sizeof **z);
     *used = b.used;
-    return z;
+    return word;
 }
 
 size_t adc_scratch(const layer *l, const rram_desc *desc) {
+    float *z;
     size_t used;
-    adc_draws(l, NULL, &used);
+    adc_draws(l, NULL, &z, &used);
     return exact_adcs(desc) ? 0 : used;
 }
 
 void draw_adcs(rram_net *net, layer *l, const rram_desc *desc) {
+    float *z;
     size_t used;
-    float *z = adc_draws(l, net->scratch, &used);
+    uint32_t *word = adc_draws(l, net->scratch, &z, &used);
     const stream st = make_stream(net->key, RRAM_ADC, l->index, 0);
     const size_t n = l->n, pitch = n + LANES_MAX;
     if (!(desc->effects & RRAM_CONVERTER_ERRORS)) l->adc = NULL;
     for (uint32_t a = 0; l->adc && a < adc_count(l, net->adc_share); a++) {
         float *gain = l->adc + a * 2 * pitch, *offset = gain + pitch;
         const uint32_t first = 2 * a * l->n, skip = first & 3;
-        net->kern->normals(&st, net->normal, first >> 2, (skip + 2 * n + 3) / 4, z);
+        net->kern->words(&st, first >> 2, (skip + 2 * n + 3) / 4, word);
+        net->kern->normals(net->normal, word + skip, 2 * n, z);
         for (size_t j = 0; j < pitch; j++) {
-            const float *drawn = z + skip + 2 * (j % n);
+            const float *drawn = z + 2 * (j % n);
             gain[j] = 1.0f + desc->adc_gain_sigma * drawn[0];
             offset[j] = desc->adc_offset_sigma * drawn[1];
         }

@@ -29,17 +29,20 @@ typedef struct layer {
     int inner;                    /* an analog layer lies before it: errors go on from here */
     int coded;                    /* inputs are codes (int32), not activations */
     int masked, plane_needed;     /* the correction has values; they meet more than one position */
+    int dense;                    /* .. and are so many that zeros between them do not matter */
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
     uint32_t *plane; /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
+    uint32_t *at;    /* [K] place of row k's input in a window of the padded input; where dense */
     uint32_t *shift; /* [N] first channel of a column's group; NULL: one group */
     uint32_t *live;  /* [out_h][2] first output of a row that has inputs, and where they end */
     int16_t *w;      /* [Q][N][2] D = G+ - G- in G steps */
     uint8_t *v;      /* [Q][N][2] */
     float *vscale;   /* [T][N + LANES_MAX], columns repeated for loads across the end */
     float *adc;      /* [A][2][N + LANES_MAX] gains and offsets of the ADCs, like vscale; NULL: exact */
-    int16_t *code;   /* [pad_h][pad_w][in_c] */
+    int16_t *code;   /* [pad_h][pad_w][in_c] while the layer computes: all layers share the memory */
+    uint8_t *kept;   /* the same for gradients of the mask and of A, as bytes; NULL: neither learns */
     void *s;         /* [P][N] sums of ADC codes */
 } layer;
 
@@ -79,6 +82,7 @@ struct rram_net {
     const float *normal; /* [RRAM_NODES] */
     const int32_t *target; /* [levels] */
     const double *var;     /* [levels]; NULL: not given */
+    quick_normal quick;  /* of the same */
     float *input;        /* room for the network's input */
     int keep_input;      /* it must lie there: digital kernels run past the end, not over the caller's memory */
     void *scratch;       /* of the phase at hand */
@@ -115,6 +119,7 @@ static inline uint32_t has_partner(const layer *l, uint32_t k, uint32_t end) {
 }
 /* Offset of row k's input from that of the window's first, in the first group; and in the group of column j. */
 static inline uint32_t code_offset(const layer *l, uint32_t k) {
+    if (l->run == l->k) return k;
     const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
     return k / row * l->d.dilation_h * l->pitch + k % row / l->depth * l->d.dilation_w * l->d.in_c + channel;
 }
@@ -130,6 +135,12 @@ static inline int exact_adcs(const rram_desc *desc) { return desc->adc_gain_sigm
 /* Number of the ADC that makes conversion t, and of a layer's ADCs, for each column. */
 static inline uint32_t adc_of(uint32_t share, uint32_t t) { return share ? t / share : t; }
 static inline uint32_t adc_count(const layer *l, uint32_t share) { return adc_of(share, l->tiles - 1) + 1; }
+/* A code from the byte that it is kept as; sign: 128 where codes have one, else 0. */
+static inline int16_t kept_code(uint8_t byte, int sign) { return (int16_t)((byte ^ sign) - sign); }
+/* The input that was converted at a place of the padded input. */
+static inline float kept_input(const layer *l, size_t place) {
+    return (float)kept_code(l->kept[place], l->d.signed_in ? 128 : 0) * l->d.dac_lsb;
+}
 
 static inline int32_t load_s(const layer *l, size_t e) {
     return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
@@ -147,6 +158,7 @@ void draw_adcs(rram_net *net, layer *l, const rram_desc *desc);
 /* plan.c */
 int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded);
 void place_layer(layer *l, const rram_desc *desc, bump *b);
+size_t code_room(const layer *l);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
 
@@ -183,8 +195,10 @@ void integer_sums(const layer *l, int32_t *y);
 /* array.c, correct.c */
 size_t sums_scratch_size(const layer *l);
 size_t outputs_scratch_size(const layer *l);
+int dense_mask(const layer *l);
 void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read);
 void analog_outputs(rram_net *net, const layer *l, float *y);
+void keep_codes(const layer *l);
 void repeat_columns(const float *from, size_t n, float *to);
 
 /* ideal.c */

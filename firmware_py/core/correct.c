@@ -9,24 +9,43 @@ static uint32_t block_rows(const layer *l) {
     return rows < l->d.out_h ? rows : l->d.out_h;
 }
 
+/* Elements of a row of the mask's values with zeros between them: whole vectors. */
+static size_t dense_pitch(const layer *l) { return l->n <= 8 ? 8 : (l->n + LANES_MAX - 1) & ~(size_t)(LANES_MAX - 1); }
+
+/* Whether the mask is better taken with zeros between its entries. A sum that has begun with +0 is never -0, so what
+ * they add changes no bit. */
+int dense_mask(const layer *l) {
+    const rram_node *d = &l->d;
+    if (d->groups > 1 || 2 * (size_t)d->mask_start[l->n] < l->k * dense_pitch(l)) return 0;
+    for (uint32_t j = 0; j < l->n; j++) {
+        if (d->mask_start[j] == d->mask_start[j + 1]) return 0; /* such a column is left alone */
+        for (int32_t i = d->mask_start[j] + 1; i < d->mask_start[j + 1]; i++)
+            if (d->mask_row[i] <= d->mask_row[i - 1]) return 0; /* another order of addition */
+    }
+    return 1;
+}
+
 typedef struct outputs_scratch {
     float *gain, *offset; /* [N + LANES_MAX], columns repeated */
-    float *planes;        /* [in_c][pad_h][pad_w] inputs as the DAC gives them */
+    float *planes;        /* [in_c][pad_h][pad_w] inputs as the DAC gives them; dense: [pad_h][pad_w][in_c] */
     float *share;         /* [N][share_pitch] what the mask adds to each column, rows pad_w apart */
     size_t share_pitch;
-    uint32_t *from; /* [out_w * N] where in share the outputs of a row find theirs */
-    float *low;     /* [rank + N] low rank: x A of one position, and what it adds */
+    float *value; /* dense: [K][dense_pitch] with zeros where the mask has no entry */
+    stretch *runs; /* dense: [out_h] */
+    float *low;    /* [rank + N] low rank: x A of one position, and what it adds */
 } outputs_scratch;
 
 static size_t outputs_memory(const layer *l, void *memory, outputs_scratch *m) {
     const size_t plane = (size_t)l->pad_h * l->pad_w, masked = l->plane_needed ? 1 : 0;
+    const size_t sparse = masked && !l->dense ? 1 : 0;
     bump b = {memory, 0};
     m->share_pitch = block_rows(l) * (size_t)l->pad_w;
     m->gain = take(&b, l->n + LANES_MAX, sizeof *m->gain);
     m->offset = take(&b, l->n + LANES_MAX, sizeof *m->offset);
     m->planes = take(&b, masked ? plane * l->d.in_c + SPARSE_SLACK : 0, sizeof *m->planes);
-    m->share = take(&b, masked ? l->n * m->share_pitch + SPARSE_SLACK : 0, sizeof *m->share);
-    m->from = take(&b, masked ? (size_t)l->d.out_w * l->n + SLACK : 0, sizeof *m->from);
+    m->share = take(&b, sparse ? l->n * m->share_pitch + SPARSE_SLACK : 0, sizeof *m->share);
+    m->value = take(&b, l->dense ? l->k * dense_pitch(l) : 0, sizeof *m->value);
+    m->runs = take(&b, l->dense ? l->d.out_h : 0, sizeof *m->runs);
     m->low = take(&b, l->d.rank ? (size_t)l->d.rank + l->n : 0, sizeof *m->low);
     return b.used;
 }
@@ -60,10 +79,8 @@ static void add_shares(const kernels *kern, const layer *l, const outputs_scratc
     const rram_node *d = &l->d;
     const size_t plane = (size_t)l->pad_h * l->pad_w, row = (size_t)d->out_w * l->n;
     const uint32_t block = block_rows(l);
-    for (uint32_t c = 0; c < d->in_c; c++) kern->planes(l->code + c, plane, d->in_c, d->dac_lsb, m->planes + c * plane);
+    kern->planes(l->code, plane, d->in_c, d->dac_lsb, m->planes);
     memset(m->planes + plane * d->in_c, 0, SPARSE_SLACK * sizeof *m->planes); /* rubbish might be denormal, and slow */
-    for (uint32_t x = 0, e = 0; x < d->out_w; x++)
-        for (uint32_t j = 0; j < l->n; j++, e++) m->from[e] = j * (uint32_t)m->share_pitch + x * d->sw;
     uint32_t first = 0, end = d->out_h; /* rows with inputs that are not zero */
     while (first < end && l->live[2 * first] == l->live[2 * first + 1]) first++;
     while (end > first && l->live[2 * end - 2] == l->live[2 * end - 1]) end--;
@@ -71,8 +88,26 @@ static void add_shares(const kernels *kern, const layer *l, const outputs_scratc
         const uint32_t rows = end - oy < block ? end - oy : block;
         shares(kern, l, oy, rows, m);
         for (uint32_t r = 0; r < rows; r++)
-            kern->add(y + (oy + r) * row, row, m->from, m->share + (size_t)r * l->pad_w);
+            kern->add(y + (oy + r) * row, d->out_w, l->n, m->share + (size_t)r * l->pad_w, m->share_pitch, d->sw);
     }
+}
+
+/* The same with zeros between the entries, where inputs are not all zero. */
+static void add_dense(const kernels *kern, const layer *l, const outputs_scratch *m, float *y) {
+    const rram_node *d = &l->d;
+    const size_t pitch = dense_pitch(l);
+    const uint32_t step = d->sw * d->in_c;
+    memset(m->value, 0, l->k * pitch * sizeof *m->value);
+    for (uint32_t j = 0; j < l->n; j++)
+        for (int32_t i = d->mask_start[j]; i < d->mask_start[j + 1]; i++)
+            m->value[d->mask_row[i] * pitch + j] = d->value[i];
+    kern->planes(l->code, (size_t)l->pad_h * l->pitch, 1, d->dac_lsb, m->planes);
+    size_t runs = 0;
+    for (uint32_t oy = 0; oy < d->out_h; oy++) {
+        const uint32_t x = l->live[2 * oy], end = l->live[2 * oy + 1];
+        if (x < end) m->runs[runs++] = (stretch){oy * d->sh * l->pitch + x * step, (oy * d->out_w + x) * l->n, end - x};
+    }
+    kern->dense(m->planes, m->runs, runs, step, l->at, l->k, m->value, l->n, pitch, y);
 }
 
 /* The mask's share of a layer with one position: few entries, one sum after the other. */
@@ -112,7 +147,9 @@ void analog_outputs(rram_net *net, const layer *l, float *y) {
     repeat_columns(l->d.gain, l->n, m.gain);
     repeat_columns(l->d.offset, l->n, m.offset);
     net->kern->digital(l->s, l->wide, (size_t)l->p * l->n, l->n, m.gain, m.offset, l->unit, y);
-    if (l->plane_needed)
+    if (l->dense)
+        add_dense(net->kern, l, &m, y);
+    else if (l->plane_needed)
         add_shares(net->kern, l, &m, y);
     else if (l->masked)
         add_entries(l, y);

@@ -50,12 +50,14 @@ int rram_normals(int variant, uint64_t seed, uint32_t purpose, uint32_t layer_in
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     const stream st = make_stream(key, purpose, layer_index, read);
     const kernels *kern = kernels_of(variant);
-    float buffer[PART + SLACK];
+    uint32_t word[PART + SLACK];
+    float number[PART + SLACK];
     for (size_t done = 0, n; kern && done < count; done += n) {
         const uint32_t at = first + (uint32_t)done, skip = at & 3;
         n = part_of(at, count - done);
-        kern->normals(&st, table, at >> 2, (skip + n + 3) / 4, buffer);
-        memcpy(z + done, buffer + skip, n * sizeof *z);
+        kern->words(&st, at >> 2, (skip + n + 3) / 4, word);
+        kern->normals(table, word + skip, n, number);
+        memcpy(z + done, number, n * sizeof *z);
     }
     return kern != NULL;
 }

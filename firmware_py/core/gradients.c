@@ -5,19 +5,30 @@
 #include "learn.h"
 
 #define MOST_PRODUCTS 65536 /* error code times input code, this often, still fits int32 */
+#define SHORT_ROW 512       /* so many error codes times sums of int16 still do */
 
 /* Gradients of gain and offset of column j; its codes go to m->column, in their places. */
 static void column_gradients(const layer *l, size_t j, float scale, learn_memory *m) {
     const rram_node *d = &l->d;
     const size_t n = l->n, columns = d->out_w, rows = d->out_h, step = d->sw, pitch = (size_t)d->sh * l->pad_w;
-    const int16_t *c = m->c + j;
+    const int16_t *c = m->c + j, *s = (const int16_t *)l->s + j;
     int64_t gain = 0, offset = 0;
-    for (size_t oy = 0, e = j; oy < rows; oy++) {
+    for (size_t oy = 0; oy < rows; oy++) {
         int16_t *to = m->column + oy * pitch;
-        for (size_t ox = 0; ox < columns; ox++, c += n, e += n) {
-            to[ox * step] = *c;
-            offset += *c;
-            gain += *c * (int64_t)load_s(l, e);
+        if (l->wide || columns > SHORT_ROW) {
+            for (size_t ox = 0, e = oy * columns * n + j; ox < columns; ox++, e += n) {
+                to[ox * step] = m->c[e];
+                offset += m->c[e];
+                gain += m->c[e] * (int64_t)load_s(l, e);
+            }
+        } else {
+            int32_t row_gain = 0, row_offset = 0;
+            for (size_t ox = 0, i = oy * columns * n; ox < columns; ox++, i += n) {
+                to[ox * step] = c[i];
+                row_offset += c[i];
+                row_gain += c[i] * s[i];
+            }
+            offset += row_offset, gain += row_gain;
         }
     }
     m->gain[j] = (float)gain * (scale * l->unit);
@@ -38,14 +49,18 @@ static int64_t entry_gradient(const kernels *kern, const layer *l, uint32_t k, s
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m) {
     const size_t span = plane_span(l), plane = (size_t)l->pad_h * l->pad_w;
     memset(m->column, 0, (span + SLACK) * sizeof *m->column);
-    if (l->plane_needed && l->d.in_c == 1) m->planes = l->code;
-    for (size_t c = 0; l->plane_needed && l->d.in_c > 1 && c < l->d.in_c; c++)
-        for (size_t i = 0; i < plane; i++) m->planes[c * plane + i] = l->code[i * l->d.in_c + c];
+    const uint8_t *kept = l->kept;
+    const int sign = l->d.signed_in ? 128 : 0;
+    for (size_t c = 0, depth = l->d.in_c; l->plane_needed && c < depth; c++) {
+        int16_t *to = m->planes + c * plane;
+        for (size_t i = 0; i < plane; i++) to[i] = kept_code(kept[i * depth + c], sign);
+    }
     for (size_t j = 0; j < l->n; j++) {
         column_gradients(l, j, scale, m);
         for (int32_t e = l->masked ? l->d.mask_start[j] : 0; l->masked && e < l->d.mask_start[j + 1]; e++) {
             const uint32_t k = l->d.mask_row[e];
-            const int64_t sum = l->p > 1 ? entry_gradient(kern, l, k, j, span, m) : m->c[j] * l->code[input_of(l, k, j)];
+            const int64_t sum = l->p > 1 ? entry_gradient(kern, l, k, j, span, m)
+                                         : m->c[j] * kept_code(kept[input_of(l, k, j)], sign);
             m->value[e] = (float)sum * (scale * l->d.dac_lsb);
         }
     }

@@ -18,12 +18,21 @@ typedef struct stream {
     uint32_t c1, c2, c3;
 } stream;
 
+/* A coarse standard normal number of a word: in a half octave of r (numerics.md, section 2), a parabola in the float
+ * that has r's fraction within it and lies in 1..1.5. */
+typedef struct quick_normal {
+    float c[3][32];       /* by the low bits of r's exponent and the first of its fraction */
+    float error, largest; /* how far it is off at most, where r >= 256; the largest number of the exact table */
+} quick_normal;
+
 /* One strip of conversions: `count` outputs, of which number e belongs to column e % n. */
 typedef struct conversion {
     size_t count, n;
     const int32_t *acc;
     const int32_t *acc2; /* NULL: no read noise */
-    const float *z;
+    const uint32_t *word; /* the draws, as words */
+    const float *normal;  /* [514] their standard normal numbers */
+    const quick_normal *quick;
     const float *vscale; /* [n + LANES_MAX], repeated */
     const float *adc_gain, *adc_offset; /* of the columns' ADCs, repeated like vscale; NULL: exact */
     float adc_lsb, lo, hi;
@@ -31,12 +40,18 @@ typedef struct conversion {
     void *s;
 } conversion;
 
+/* Output positions side by side: where their inputs and their outputs begin. */
+typedef struct stretch {
+    uint32_t from, to, count;
+} stretch;
+
 typedef struct kernels {
     const char *name;
     /* words of blocks first_block .. first_block + blocks - 1, four each */
     void (*words)(const stream *st, uint32_t first_block, size_t blocks, uint32_t *out);
-    /* the same as standard normal numbers; table: RRAM_NODES floats */
-    void (*normals)(const stream *st, const float *table, uint32_t first_block, size_t blocks, float *z);
+    /* words as standard normal numbers; table: 514 floats */
+    void (*normals)(const float *table, const uint32_t *word, size_t count, float *z);
+    void (*coarse)(const float *table, quick_normal *quick); /* NULL: not used */
     /* code[i] = clamp(rint(x[i] / lsb), lo, hi); x is read to x[count - 1] only */
     void (*dac)(const float *x, size_t count, float lsb, float lo, float hi, int16_t *code);
     /* x2[i] = (code[i]^2) >> 1 */
@@ -56,13 +71,17 @@ typedef struct kernels {
     /* y[e] = gain[e % n] * (s[e] * unit) + offset[e % n]; gain and offset repeated */
     void (*digital)(const void *s, int wide, size_t count, size_t n, const float *gain, const float *offset, float unit,
                     float *y);
-    /* out[i] = code[i * c] * lsb */
+    /* out[j][i] = code[i][j] * lsb, j < c */
     void (*planes)(const int16_t *code, size_t count, size_t c, float lsb, float *out);
     /* out[f] = sum in order of value[i] * x[f + at[row[i]]] */
     void (*sparse)(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value,
                    size_t entries, float *out);
-    /* y[e] += x[from[e]] */
-    void (*add)(float *y, size_t count, const uint32_t *from, const float *x);
+    /* y[p][j] += x[j * pitch + p * step], j < n */
+    void (*add)(float *y, size_t count, size_t n, const float *x, size_t pitch, size_t step);
+    /* y[p][j] += sum in order of x[p * step + at[k]] * value[k][j], j < n, for the positions of each run; value's rows
+     * are `pitch` long, zero past n */
+    void (*dense)(const float *x, const stretch *runs, size_t run_count, size_t step, const uint32_t *at, size_t rows,
+                  const float *value, size_t n, size_t pitch, float *y);
     void (*relu)(const float *x, size_t count, float *y);
     /* one bit for each element, 16 in a word: is it positive? and: zero where the bit is not set */
     void (*signs)(const float *y, size_t count, uint16_t *bits);

@@ -2,13 +2,17 @@
  * Kept to integer arithmetic and single IEEE operations in the order of numerics.md, so that all instruction sets
  * agree. */
 #include "body_draw.h"
+#include "quick.h"
+#include "few.h"
 #include "body_mvm.h"
+#include "quad.h"
 #include "body_digital.h"
 #include "body_learn.h"
 
 const kernels KERNELS = {.name = KERNEL_NAME,
                          .words = body_words,
                          .normals = body_normals,
+                         .coarse = COARSE,
                          .dac = body_dac,
                          .square = body_square,
                          .dot = body_dot,
@@ -20,6 +24,7 @@ const kernels KERNELS = {.name = KERNEL_NAME,
                          .planes = body_planes,
                          .sparse = body_sparse,
                          .add = body_add,
+                         .dense = body_dense,
                          .relu = body_relu,
                          .signs = body_signs,
                          .keep = body_keep,

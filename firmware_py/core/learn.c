@@ -17,9 +17,8 @@ static void *take_spare(bump *spare, size_t room, bump *b, size_t count, size_t 
 static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t room, learn_memory *m) {
     const size_t k = l->k, n = l->n, p = l->p, input = (size_t)l->pad_h * l->pitch;
     const size_t rank = l->d.rank;
-    const int inner = l->inner, conv = inner && p > 1, planes = l->plane_needed && l->d.in_c > 1;
+    const int inner = l->inner, conv = inner && p > 1;
     bump b = {memory, 0}, other = {spare, 0};
-    m->c = take(&b, p * n + SLACK, sizeof *m->c);
     m->gain = take(&b, n, sizeof *m->gain);
     m->offset = take(&b, n, sizeof *m->offset);
     m->value = take(&b, entries_of(l), sizeof *m->value);
@@ -33,15 +32,20 @@ static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t 
     m->back = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->back);
     m->repeated = take(&b, n + LANES_MAX, sizeof *m->repeated);
     bump g = b; /* gradients first, then dLoss/dinput, in the same memory */
+    m->c = take(&g, p * n + SLACK, sizeof *m->c);
     m->column = take(&g, plane_span(l) + SLACK, sizeof *m->column);
-    m->planes = take(&g, planes ? input + SLACK : 0, sizeof *m->planes);
+    m->planes = take(&g, l->plane_needed ? input + SLACK : 0, sizeof *m->planes);
     m->dx = take(&b, inner ? input + 2 : 0, wide_errors(l) ? sizeof(int64_t) : sizeof(int32_t));
+    bump t = b; /* the array's share first, then the mask's, but for the sums of the former */
+    m->ce = take(&t, inner ? p * n + SLACK : 0, sizeof *m->ce);
+    m->pairs = take(&t, inner && !conv ? n + SLACK : 0, sizeof *m->pairs);
     m->dxs = take_spare(&other, room, &b, inner ? input : 0, sizeof *m->dxs);
-    m->pairs = take(&b, inner && !conv ? n + SLACK : 0, sizeof *m->pairs);
-    m->wt = take_spare(&other, room, &b, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
-    m->patch = take_spare(&other, room, &b, conv ? 8 * k : 0, sizeof *m->patch);
+    m->wt = take_spare(&other, room, &t, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
+    m->patch = take_spare(&other, room, &t, conv ? 8 * k : 0, sizeof *m->patch);
     m->base = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->base);
-    m->live = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->live);
+    m->error = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->error);
+    m->at = take(&b, inner && entries_of(l) ? k : 0, sizeof *m->at);
+    if (t.used > b.used) b = t;
     return b.used > g.used ? b.used : g.used;
 }
 

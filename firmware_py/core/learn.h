@@ -5,7 +5,7 @@
 #include "core.h"
 
 typedef struct learn_memory {
-    int16_t *c;                   /* [P][N] codes of the error, later of the error times gain */
+    int16_t *c;                   /* [P][N] codes of the error */
     float *gain, *offset, *value; /* gradients; value: [nnz] */
     double *phi, *back;           /* recursive least squares: [2 + entries of a column] */
     float *low_a, *low_b;         /* low rank: gradients */
@@ -14,14 +14,17 @@ typedef struct learn_memory {
     float *repeated;              /* [N + LANES_MAX] gains */
     /* gradients of a convolution */
     int16_t *column; /* one column of c, spread over a plane of the padded input */
-    int16_t *planes; /* [in_c][pad_h][pad_w] codes by channel; one channel: code itself */
+    int16_t *planes; /* [in_c][pad_h][pad_w] codes by channel */
     /* dLoss/dinput of an inner layer */
+    int16_t *ce;           /* [P][N] codes of the error times gain */
     void *dx;              /* padded input: transposed reads of the array; int64 where the layer's sums need it */
     float *dxs;            /* padded input: the mask's share */
     int32_t *pairs;        /* dense: error codes as pairs (c, 0) */
     int16_t *wt;           /* convolution: [COLUMN_BLOCK / 2][K][2] weights of a block of columns, transposed */
     int32_t *patch;        /* convolution: [8][K] transposed read of a few positions */
-    uint32_t *base, *live; /* positions where a column has an error: their place in the padded input, their number */
+    uint32_t *base; /* positions where a column has an error: their place in the padded input */
+    float *error;   /* and the errors */
+    uint32_t *at;   /* [K] place of a row's input in a window */
 } learn_memory;
 
 /* Entries of the mask, and the places of the outputs in a plane of the padded input: from the first to the last, and

@@ -7,10 +7,10 @@
 /* h [rank] = x A of position p, x its inputs as the DAC gives them; sums over rows in order. */
 static void position_inputs(const layer *l, uint32_t p, float *h) {
     const size_t rank = l->d.rank;
-    const int16_t *code = l->code + position_base(l, p);
+    const size_t base = position_base(l, p);
     memset(h, 0, rank * sizeof *h);
     for (uint32_t k = 0; k < l->k; k++) {
-        const float x = (float)code[code_offset(l, k)] * l->d.dac_lsb;
+        const float x = kept_input(l, base + code_offset(l, k));
         for (size_t q = 0; q < rank; q++) h[q] += x * l->d.low_a[k * rank + q];
     }
 }
@@ -29,11 +29,11 @@ void low_rank_gradients(const layer *l, const float *delta, learn_memory *m) {
     memset(m->low_a, 0, l->k * rank * sizeof *m->low_a);
     memset(m->low_b, 0, rank * n * sizeof *m->low_b);
     for (uint32_t p = 0; p < l->p; p++, delta += n) {
-        const int16_t *code = l->code + position_base(l, p);
+        const size_t base = position_base(l, p);
         position_inputs(l, p, m->low_h);
         position_errors(l, delta, m->low_e);
         for (uint32_t k = 0; k < l->k; k++) {
-            const float x = (float)code[code_offset(l, k)] * l->d.dac_lsb;
+            const float x = kept_input(l, base + code_offset(l, k));
             for (size_t q = 0; q < rank; q++) m->low_a[k * rank + q] += x * m->low_e[q];
         }
         for (size_t q = 0; q < rank; q++)

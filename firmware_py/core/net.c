@@ -65,7 +65,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
     float *region = take(&b, plan.total, sizeof *region);
     net->input = base ? region + plan.start[0] : NULL;
     unsigned char learns[RRAM_MAX_NODES] = {0};
-    size_t scratch = 0;
+    size_t scratch = 0, codes = 0;
     for (uint32_t i = 0, index = 0; i < desc->node_count; i++) {
         const rram_node *d = desc->nodes + i;
         layer l;
@@ -84,6 +84,7 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
             if (!plan_layer(&l, d, index, gives_integers(desc->nodes, source_of(d, i, 0)))) return 0;
             l.inner = inner;
             place_layer(&l, desc, &b);
+            codes = code_room(&l) > codes ? code_room(&l) : codes;
             if (base) net->layers[index] = l, s.analog = net->layers + index, s.d = &s.analog->d;
             index++;
         } else {
@@ -97,6 +98,8 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
         scratch = need > scratch ? need : scratch;
         if (base) s.y = region + plan.start[i + 1], s.spare = region + start, net->steps[i] = s;
     }
+    int16_t *code = take(&b, codes, sizeof *code);
+    for (uint32_t i = 0; base && i < net->layer_count; i++) net->layers[i].code = code;
     net->scratch = take(&b, scratch, 1);
     take(&b, SPARSE_SLACK, sizeof(float)); /* loads may run past the last array, too */
     return b.used;
@@ -123,6 +126,7 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     net->normal = desc->normal;
     net->target = desc->target;
     net->var = desc->var;
+    if (kern->coarse) kern->coarse(net->normal, &net->quick);
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
@@ -167,6 +171,7 @@ const float *walk(rram_net *net, const float *input, uint64_t read, int keep, ui
             ideal_outputs(s->analog, ideal, x, s->y);
         } else if (s->analog) {
             analog_sums(net, s->analog, x, NULL, read);
+            if (keep && s->analog->kept) keep_codes(s->analog);
             analog_outputs(net, s->analog, s->y);
         } else if (s->d->op == RRAM_RELU) {
             net->kern->relu(x, s->out_size, s->y);

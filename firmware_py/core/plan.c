@@ -45,6 +45,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     l->wide = tiles << (node->adc_bits - 1) > 32767;
     l->masked = node->mask_start && node->mask_start[l->n] > 0;
     l->plane_needed = l->masked && p > 1;
+    l->dense = l->plane_needed && dense_mask(l);
     l->unit = (float)((double)node->w_step * node->dac_lsb * node->adc_lsb);
     for (uint32_t t = 0; t < l->tiles; t++)
         for (uint32_t row = tile_start(l, t); row < tile_end(l, t); row += 1 + has_partner(l, row, tile_end(l, t)))
@@ -52,12 +53,16 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     return 1;
 }
 
+/* Elements of a layer's codes. */
+size_t code_room(const layer *l) { return (size_t)l->pad_h * l->pitch + LANES_MAX; }
+
 /* What a layer keeps in the arena. */
 void place_layer(layer *l, const rram_desc *desc, bump *b) {
     const size_t n = l->n, outputs = (size_t)l->p * n;
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
     l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
+    l->at = take(b, l->dense ? l->k : 0, sizeof *l->at);
     l->shift = take(b, l->d.groups > 1 ? n : 0, sizeof *l->shift);
     if (l->d.groups == 1) l->shift = NULL;
     l->live = take(b, 2 * (size_t)l->d.out_h, sizeof *l->live);
@@ -66,7 +71,7 @@ void place_layer(layer *l, const rram_desc *desc, bump *b) {
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
     l->adc = take(b, exact_adcs(desc) ? 0 : adc_count(l, desc->adc_share) * 2 * (n + LANES_MAX), sizeof *l->adc);
     if (exact_adcs(desc)) l->adc = NULL;
-    l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
+    l->kept = (l->masked || l->d.rank) && !l->d.integer ? take(b, (size_t)l->pad_h * l->pitch, sizeof *l->kept) : NULL;
     l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }
 
@@ -84,6 +89,7 @@ void pair_rows(layer *l) {
         const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
         l->plane[k] = (channel * l->pad_h + y) * l->pad_w + x;
     }
+    for (uint32_t k = 0; l->dense && k < l->k; k++) l->at[k] = code_offset(l, k);
     for (uint32_t j = 0; l->shift && j < l->n; j++) l->shift[j] = j / l->width * l->depth;
 }
 

@@ -13,7 +13,7 @@ static size_t regressors(const layer *l, size_t j, double *phi) {
     phi[0] = (double)(d->gain_scale[j] * ((float)load_s(l, j) * l->unit));
     phi[1] = (double)d->offset_scale[j];
     for (int32_t e = l->masked ? d->mask_start[j] : 0; l->masked && e < d->mask_start[j + 1]; e++)
-        phi[count++] = (double)(d->value_scale[e] * ((float)l->code[input_of(l, d->mask_row[e], j)] * d->dac_lsb));
+        phi[count++] = (double)(d->value_scale[e] * kept_input(l, input_of(l, d->mask_row[e], j)));
     return count;
 }
 

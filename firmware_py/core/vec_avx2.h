@@ -44,7 +44,11 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm256_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
-FN vf vf_gather(const float *x, const uint32_t *from) { return _mm256_i32gather_ps(x, vi_load(from), 4); }
+FN void vf_add_n(float *p, vf v, size_t n) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane);
+    _mm256_maskstore_ps(p, live, _mm256_add_ps(_mm256_maskload_ps(p, live), v));
+}
 FN uint32_t vf_positive(vf a) {
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ));
 }

@@ -42,7 +42,10 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm512_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
-FN vf vf_gather(const float *x, const uint32_t *from) { return _mm512_i32gather_ps(vi_load(from), x, 4); }
+FN void vf_add_n(float *p, vf v, size_t n) {
+    const __mmask16 k = (__mmask16)((1u << n) - 1);
+    _mm512_mask_storeu_ps(p, k, _mm512_add_ps(_mm512_maskz_loadu_ps(k, p), v));
+}
 FN uint32_t vf_positive(vf a) { return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ); }
 FN vf vf_keep(vf a, uint32_t bits) { return _mm512_maskz_mov_ps((__mmask16)bits, a); }
 FN vf vf_from(vi v) { return _mm512_cvtepi32_ps(v); }

@@ -50,9 +50,10 @@ FN vi vacc_sum(vacc s) { return vpaddq_s32(s.low, s.high); }
 FN vf vf_set1(float x) { return vdupq_n_f32(x); }
 FN vf vf_load(const float *p) { return vld1q_f32(p); }
 FN void vf_store(float *p, vf v) { vst1q_f32(p, v); }
-FN vf vf_gather(const float *x, const uint32_t *from) {
-    const float lane[LANES] = {x[from[0]], x[from[1]], x[from[2]], x[from[3]]};
-    return vld1q_f32(lane);
+FN void vf_add_n(float *p, vf v, size_t n) {
+    float lane[LANES];
+    vst1q_f32(lane, v);
+    for (size_t i = 0; i < n; i++) p[i] += lane[i];
 }
 FN uint32_t vf_positive(vf a) {
     const uint32_t bit[LANES] = {1, 2, 4, 8};

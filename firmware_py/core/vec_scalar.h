@@ -38,7 +38,9 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return x; }
 FN vf vf_load(const float *p) { return *p; }
 FN void vf_store(float *p, vf v) { *p = v; }
-FN vf vf_gather(const float *x, const uint32_t *from) { return x[*from]; }
+FN void vf_add_n(float *p, vf v, size_t n) {
+    if (n) *p += v;
+}
 FN uint32_t vf_positive(vf a) { return a > 0.0f; }
 FN vf vf_keep(vf a, uint32_t bits) { return bits & 1 ? a : 0.0f; }
 FN vf vf_from(vi v) { return (float)v; }

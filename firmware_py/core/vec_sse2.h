@@ -49,8 +49,10 @@ FN vi vacc_sum(vacc s) { return s; }
 FN vf vf_set1(float x) { return _mm_set1_ps(x); }
 FN vf vf_load(const float *p) { return _mm_loadu_ps(p); }
 FN void vf_store(float *p, vf v) { _mm_storeu_ps(p, v); }
-FN vf vf_gather(const float *x, const uint32_t *from) {
-    return _mm_setr_ps(x[from[0]], x[from[1]], x[from[2]], x[from[3]]);
+FN void vf_add_n(float *p, vf v, size_t n) {
+    float lane[LANES];
+    _mm_storeu_ps(lane, v);
+    for (size_t i = 0; i < n; i++) p[i] += lane[i];
 }
 FN uint32_t vf_positive(vf a) { return (uint32_t)_mm_movemask_ps(_mm_cmpgt_ps(a, _mm_setzero_ps())); }
 FN vf vf_keep(vf a, uint32_t bits) {

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from firmware_py import Effects
 from firmware_py.bundle import Bundle
 from firmware_py.cells import draw_conductances
-from tests.firmware_py.core_cases import needs_core, pair
+from tests.firmware_py.core_cases import VARIANTS, needs_core, pair
 from tests.firmware_py.make_bundle import Synthetic, contents, write
 
 pytestmark = needs_core
@@ -51,3 +52,16 @@ def test_reads_and_columns_are_independent(tmp_path: Path) -> None:
     s = engine.raw(0, a, 77)[:, 0, :].astype(float)
     correlation = np.corrcoef(np.concatenate([s[:-1], s[1:]], axis=1).T)
     assert np.abs(correlation - np.eye(6)).max() < 4 / READS**0.5
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_code_is_a_step_off_where_noise_lies_between_steps(variant: str, tmp_path: Path) -> None:
+    """A kernel may decide a code from a coarse draw only where the exact one would not decide otherwise."""
+    wide = Synthetic(nodes=[{"op": "flatten"}, {"op": "dense", "name": "fc", "out": [64]}], input_shape=(5, 4, 1),
+                     rows=20, adc_bits=8, read_b=0.05)  # fmt: skip
+    metadata, tensors = contents(wide)
+    tensors["fc.scales"] = np.array([1e-3, 1 / 255, 3e4], np.float32)  # noise of two steps
+    write(tmp_path / "b", metadata, tensors)
+    numpy, engine = pair(Bundle.open(tmp_path / "b"), 6, Effects(), variant)
+    a = np.random.default_rng(0).random((2000, 20), dtype=np.float32)
+    np.testing.assert_array_equal(engine.raw(0, a, 0), numpy.raw(0, a, 0))

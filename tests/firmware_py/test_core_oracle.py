@@ -76,6 +76,22 @@ def test_lenet(tmp_path: Path, variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("columns", [3, 5, 6, 8, 9, 20])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_masks_of_every_density(tmp_path: Path, variant: str, columns: int, channels: int) -> None:
+    """Nearly all weights (zeros between them do no harm), a few, on images with a border of zeros, as MNIST has."""
+    for share in (0.9, 0.15):
+        nodes = [{"op": "conv2d", "name": "c", "kernel": [3, 5], "stride": [1, 1], "padding": "same",
+                  "out": [21, 23, columns]}, {"op": "maxpool2d", "pool": [3, 3], "stride": [3, 3]},
+                 {"op": "conv2d", "name": "d", "kernel": [3, 3], "stride": [2, 2], "padding": "same",
+                  "out": [4, 4, columns]}, {"op": "flatten"}, {"op": "dense", "name": "fc", "out": [4]}]  # fmt: skip
+        spec = Synthetic(nodes=nodes, input_shape=(21, 23, channels), rows=9, mask_share=share)
+        x = images(spec, 2, 2)
+        x[:, :3], x[:, -4:], x[:, :, :2], x[:, :, -5:] = 0, 0, 0, 0
+        assert_same(opened(tmp_path, spec), Effects(), x, AdaptConfig(), variant)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_groups_whose_last_channel_is_the_number_of_columns(tmp_path: Path, variant: str) -> None:
     """Three groups of four channels and three columns: the last column's group begins at channel 8, its own number."""
     nodes = [
