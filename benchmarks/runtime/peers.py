@@ -32,12 +32,16 @@ def aihwkit(bundle: Bundle) -> list[Figure]:
     import torch
     from aihwkit.inference import ReRamWan2022NoiseModel
     from aihwkit.nn import AnalogConv2d, AnalogLinear
-    from aihwkit.simulator.configs import InferenceRPUConfig
+    from aihwkit.simulator.configs import InferenceRPUConfig, WeightNoiseType
 
     torch.set_num_threads(1)
     config = InferenceRPUConfig(noise_model=ReRamWan2022NoiseModel())
+    config.forward.w_noise, config.forward.w_noise_type = 0.02, WeightNoiseType.ADDITIVE_CONSTANT
     net = lenet(bundle, lambda *a, **k: AnalogConv2d(*a, rpu_config=config, **k),
                 lambda *a, **k: AnalogLinear(*a, rpu_config=config, **k)).eval()  # fmt: skip
+    for layer in net:
+        if hasattr(layer, "program_analog_weights"):
+            layer.program_analog_weights()
     chip, found = Chip(bundle), []
     for batch, bar in ((1, 30.0), (BATCH, 15.0)):
         x = _images(bundle, batch)
@@ -63,9 +67,12 @@ def lenet(bundle: Bundle, conv: Any, linear: Any) -> Any:
         w = ideal_weights(bundle, layer) * layer.gain
         kernel, channels = layer.node.kernel, layer.node.in_shape[-1]
         values = w.T if place > 3 else w.reshape(*kernel, channels, -1).transpose(3, 2, 0, 1)
-        if isinstance(net[place], (nn.Conv2d, nn.Linear)) and hasattr(net[place], "weight"):
-            with torch.no_grad():
-                net[place].weight.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+        weight = torch.from_numpy(np.ascontiguousarray(values))
+        if hasattr(net[place], "set_weights"):  # an analog layer: its weights are on tiles
+            net[place].set_weights(weight, torch.zeros(len(weight)))
+            continue
+        with torch.no_grad():
+            net[place].weight.copy_(weight)
     return net
 
 
