@@ -129,13 +129,20 @@ def sampling(lab: Lab) -> list[Claim]:
 
 
 def shifts(lab: Lab, changes: Sequence[str], goals: dict[str, float]) -> list[Claim]:
-    """The calibrated student when its input changes, before and after 1,000 labels, or as many as there are."""
-    out, bundle = [], lab.bundle("student", SRAM)
-    labels, replay = min(LABELS, len(lab.arrays.x_stream)), AdaptConfig().replay
+    """The usable student (where a recipe has one), calibrated, when its input changes, before and after 1,000 labels.
+
+    Student and optimiser were chosen on validation images (6 chips, guard on): rotate:40 91.7 % against 90.6 of the
+    student without a mask and RMS, inverted 91.6 against 89.9, noise:0.4 96.8 against 96.7, veil 98.5 against 98.6.
+    """
+    name = "usable" if "usable" in lab.recipe.more else "student"
+    out, bundle, learning = [], lab.bundle(name, SRAM), AdaptConfig("rls")
+    labels, replay = min(LABELS, len(lab.arrays.x_stream)), learning.replay
     for change in changes:
         steps = [f"shifted:{change.replace(',', ';')}", f"adapted:{labels}"]
-        found = lab.measure(bundle, [f"before={steps[0]}", f"after={steps[1]}"], start=("calibrated",))
-        words = (f"{lab.words}; {replay.repeats} of the last {replay.images} labelled images learned again with each "
+        found = lab.measure(bundle, [f"before={steps[0]}", f"after={steps[1]}"], start=("calibrated",),
+                            adapt=learning)  # fmt: skip
+        words = (f"{lab.words}; network: {name}; last layer by recursive least squares, the others by RMS; "
+                 f"{replay.repeats} of the last {replay.images} labelled images learned again with each "
                  f"label, guard on; before {found['before'].mean():.2f} %, afterwards on the unchanged test set "
                  f"{found['after_clean'].mean():.2f} %")
         out.append(_row(f"input changed ({change}), {labels:,} labels one at a time", found["after"], words,
