@@ -154,6 +154,7 @@ FN vi body_adc(const conversion *c, size_t e, size_t j, int noise, int errors) {
 
 FN vi body_code(const conversion *c, size_t e, size_t j, int noise, int errors) {
     vi adc; /* the quick way knows exact ADCs only */
+    /* cppcheck-suppress legacyUninitvar ; where there is no quick way, it is a 0 */
     return noise && !errors && vi_quick(c, e, j, &adc) ? adc : body_adc(c, e, j, noise, errors);
 }
 

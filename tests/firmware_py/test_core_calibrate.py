@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from firmware_py import Chip, Effects, RramError, c_engine
 from firmware_py.bundle import Bundle
@@ -124,9 +124,11 @@ def test_every_layer_is_fitted_as_numpy_fits_it(tmp_path: Path, name: str, kind:
 @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_random_networks_are_fitted_as_numpy_fits_them(spec: Synthetic) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        bundle = opened(Path(folder), spec)
+        bundle, x = opened(Path(folder), spec), images(spec, 6, spec.seed)
+        # where a column's answer is always the same, rounding decides between gain and offset
+        assume(all(y.reshape(-1, y.shape[-1]).std(axis=0).min() > 1e-3 for y in ideal_activations(bundle, x)))
         for kind in KINDS:
-            assert_fits_as_numpy(bundle, images(spec, 6, spec.seed), kind, 1e-5)
+            assert_fits_as_numpy(bundle, x, kind, 1e-5)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
