@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.runtime.figure import Figure, in_turns, ratio
-from benchmarks.runtime.growth import exponent
-from benchmarks.runtime.long_run import long_run
 from firmware_py.bundle import Bundle
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))  # last: the packages are the installed ones, benchmarks/ is not part of any
+
+from benchmarks.runtime.figure import Figure, in_turns, ratio
+from benchmarks.runtime.growth import exponent
+from benchmarks.runtime.long_run import long_run
 
 
 @pytest.mark.parametrize(
