@@ -137,7 +137,7 @@ def _adapt(commands: Any) -> None:
         parser.add_argument(option, metavar="N", type=_positive, default=default, help=f"{text} (default {default})")
     for option, text, words in (
         ("--optimizer", "how labels change the SRAM", ("rms", "sgd", "sign", "momentum", "rls")),
-        ("--rounding", "to the SRAM's codes, at a save or each step", ("save", "stochastic", "nearest")),
+        ("--rounding", "codes at a save, or each step", ("save", "stochastic", "nearest")),
     ):
         described = f"{text}: {', '.join(words)} (default {words[0]})"
         parser.add_argument(option, metavar="WORD", choices=words, help=described)
