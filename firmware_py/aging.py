@@ -113,11 +113,16 @@ def change_of(bundle: Bundle, layer: AnalogLayer, effects: Effects, age: Age) ->
     """What `age` does to the cells of a layer; None where it does nothing."""
     law = bundle.aging.drift if effects.drift else None
     decades = 0.0 if law is None else law.decades(age.seconds)
-    relative = disturbed(bundle.aging.disturb, age.reads * layer.node.positions) if effects.disturb else 0.0
+    relative = relative_change(bundle, layer, age) if effects.disturb else 0.0
     if not decades and not relative:
         return None
     still = np.zeros(len(bundle.tables.target))
     return Change(still if law is None else law.mean, still if law is None else law.sd, decades, relative)
+
+
+def relative_change(bundle: Bundle, layer: AnalogLayer, age: Age) -> float:
+    """What the reads of a chip of this age have done to the conductances of a layer."""
+    return disturbed(bundle.aging.disturb, age.reads * layer.node.positions)
 
 
 def disturbed(change: float, reads: int) -> float:

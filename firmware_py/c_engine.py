@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firmware_py.aging import NEW, Age, disturbed
+from firmware_py.aging import NEW, Age, relative_change
 from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.cells import Effects, LayerCells
 from firmware_py.converters import AdcErrors
@@ -17,7 +17,6 @@ from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
 from firmware_py.integer import Thresholds, refuse_integer
-from firmware_py.sram import Code
 from firmware_py.update import check_state, step_scales
 
 F32 = npt.NDArray[np.float32]
@@ -271,11 +270,11 @@ class CEngine:
         description.read_b = self._pin(tables.read_b, "double[]")
         description.normal = self._pin(tables.normal, "float[]")
         description.faults = [int(f) if effects.stuck else 0 for f in tables.faults]
-        macro, law, change = self.bundle.macro, self.bundle.aging.drift, self.bundle.aging.disturb
+        macro, law = self.bundle.macro, self.bundle.aging.drift
         description.adc_gain_sigma, description.adc_offset_sigma = macro.adc_gain_sigma, macro.adc_offset_sigma_lsb
         description.adc_share = macro.rows // macro.rows_active
-        if change:
-            each = [disturbed(change, age.reads * layer.node.positions) for layer in self.bundle.layers]
+        if self.bundle.aging.disturb:
+            each = [relative_change(self.bundle, layer, age) for layer in self.bundle.layers]
             description.disturbed = self._pin(np.array(each), "double[]")
         if law is not None:
             description.decades = law.decades(age.seconds)
@@ -334,9 +333,6 @@ class CEngine:
         target.velocity = self._pin(correction.velocity, "float[]")
         first = self._ffi.new("rram_first *")
         for name, array in {"gain": layer.gain, "offset": layer.offset, "value": layer.mask_value}.items():
-            code: Code = getattr(layer.sram, name)
             setattr(first, name, self._pin(array, "float[]"))
-            setattr(first, f"{name}_bits", code.bits % 32)  # 0 is float32, too
-            setattr(first, f"{name}_exponent", code.exponent)
         self._pinned.append(first)
         target.first = first

@@ -13,7 +13,7 @@ from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.errors import RramError
 from firmware_py.guard import Guard
 from firmware_py.replay import Replay
-from firmware_py.rls import first_covariance
+from firmware_py.rls import covariance_numbers, first_covariance
 from firmware_py.sram import count_bits
 
 F32 = npt.NDArray[np.float32]
@@ -219,6 +219,6 @@ def count_sram(bundle: Bundle, learning: bool = True, adapt: AdaptConfig | None 
     if learning and adapt is not None and adapt.optimizer == "momentum":
         parts["optimizer"] += 4 * sum(count_numbers(spec) for spec in specs)
     if learning and adapt is not None and adapt.optimizer == "rls":
-        parts["optimizer"] += first_covariance(bundle.layers[-1], adapt.prior).nbytes
+        parts["optimizer"] += 8 * covariance_numbers(bundle.layers[-1])
     percent = 100 * (values + low_rank + 2 * columns) / weights
     return SramCount(values, columns, columns, percent, sum(parts.values()), parts)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from firmware_py.aging import change_of
+from firmware_py.aging import NEW, change_of
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import LayerCorrection, initial_correction
 from firmware_py.errors import RramError
@@ -93,10 +93,11 @@ class _Oracle:
     def __init__(self, chip: Chip) -> None:
         self.chip, bundle = chip, chip.bundle
         self.engine = self._without()
-        self.new = self._without(drift=False, disturb=False)
-        self.drifted = self._without(disturb=False)
+        aged, errors = chip.age != NEW, any(cells.adc for cells in self.engine.cells)
+        self.new = self._without(drift=False, disturb=False) if aged else self.engine
+        self.drifted = self._without(disturb=False) if aged else self.engine
         self.still = self._without(read_noise=False)
-        self.exact = self._without(converter_errors=False)
+        self.exact = self._without(converter_errors=False) if errors else self.engine
         self.first = initial_correction(bundle).layers
 
     def _without(self, **off: bool) -> NumpyEngine:
@@ -120,7 +121,8 @@ class _Oracle:
         change = change_of(bundle, layer, self.chip.effects, self.chip.age)
         noise, ends = self._conversions(index, codes)
         read = self.chip.correction.read
-        trace, exact = (engine.trace(index, a, read) for engine in (self.engine, self.exact))
+        trace = self.engine.trace(index, a, read)
+        exact = trace if self.exact is self.engine else self.exact.trace(index, a, read)
         return {
             "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
             "cells": of(self.new),

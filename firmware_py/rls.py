@@ -30,9 +30,14 @@ def sizes(layer: AnalogLayer) -> npt.NDArray[np.int64]:
     return 2 + np.diff(layer.mask_indptr).astype(np.int64)
 
 
+def covariance_numbers(layer: AnalogLayer) -> int:
+    """How many numbers the covariances of all columns have: a lower triangle each."""
+    return int(np.sum(sizes(layer) * (sizes(layer) + 1) // 2))
+
+
 def first_covariance(layer: AnalogLayer, prior: float) -> F64:
     """`prior` times the unit matrix for each column, in squared prior deviations: lower triangles, row after row."""
-    name, count = layer.name, int(np.sum(sizes(layer) * (sizes(layer) + 1) // 2))
+    name, count = layer.name, covariance_numbers(layer)
     if layer.node.positions > 1 or count > MOST_NUMBERS:
         raise RramError(f"adapt: optimizer: 'rls' on {name}: {layer.node.positions} positions, {count:,} numbers of "
                         f"covariance, expected 1 and at most {MOST_NUMBERS:,}")  # fmt: skip

@@ -141,7 +141,7 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
     }
 }
 
-/* For the mask's gradients, whose codes are bytes. */
+/* For gradients, whose codes are bytes. */
 void keep_codes(const layer *l) {
     const int16_t *restrict code = l->code;
     uint8_t *restrict kept = l->kept;

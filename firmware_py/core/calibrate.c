@@ -20,12 +20,11 @@ struct rram_calibration {
 static int carried(const rram_net *net, const layer *l) {
     const rram_first *first = l->d.first;
     if (!net->target || !net->var || l->d.integer || l->d.rank || !first) return 0;
-    const uint32_t bits[3] = {first->value_bits, first->gain_bits, first->offset_bits};
-    const int32_t exponents[3] = {first->value_exponent, first->gain_exponent, first->offset_exponent};
-    for (int i = 0; i < 3; i++) {
+    const uint32_t bits[2] = {l->d.number_bits, l->d.value_bits};
+    for (int i = 0; i < 2; i++)
         if (bits[i] != 0 && bits[i] != 8 && bits[i] != 16 && bits[i] != 32) return 0;
-        if (exponents[i] < -60 || exponents[i] > 60) return 0;
-    }
+    for (int i = 0; l->d.grid && i < 3; i++)
+        if (!(l->d.grid[i] >= 0x1p-60f && l->d.grid[i] <= 0x1p60f)) return 0;
     return first->gain && first->offset && (first->value || !l->masked);
 }
 
@@ -35,7 +34,7 @@ static size_t place_calibration(const rram_net *net, unsigned char *base, rram_c
     for (uint32_t i = 0; i < net->layer_count; i++) {
         const layer *l = net->layers + i;
         widest = l->n > widest ? l->n : widest;
-        numbers += 2 * (size_t)l->n + (l->masked ? (size_t)l->d.mask_start[l->n] : 0);
+        numbers += 2 * (size_t)l->n + entries_of(l);
     }
     bump b = {base, 0};
     take(&b, 1, sizeof(rram_calibration));
@@ -71,7 +70,7 @@ static void copy_correction(const rram_calibration *c, int back) {
     for (uint32_t i = 0; i < c->net->layer_count; i++) {
         const layer *l = c->net->layers + i;
         float *const arrays[3] = {l->d.gain, l->d.offset, l->d.value};
-        const size_t counts[3] = {l->n, l->n, l->masked ? (size_t)l->d.mask_start[l->n] : 0};
+        const size_t counts[3] = {l->n, l->n, entries_of(l)};
         for (int k = 0; k < 3; kept += counts[k++])
             if (counts[k]) memcpy(back ? arrays[k] : kept, back ? kept : arrays[k], counts[k] * sizeof *kept);
     }

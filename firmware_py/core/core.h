@@ -142,6 +142,31 @@ static inline float kept_input(const layer *l, size_t place) {
     return (float)kept_code(l->kept[place], l->d.signed_in ? 128 : 0) * l->d.dac_lsb;
 }
 
+/* How the SRAM holds gains (0), offsets (1), values (2), A (3) and B (4): what one code is worth, the highest code;
+ * worth 0: float32 numbers. */
+typedef struct sram_codes {
+    double worth, most;
+} sram_codes;
+static inline sram_codes codes_of(const rram_node *d, size_t group) {
+    const uint32_t bits = group < 2 ? d->number_bits : d->value_bits;
+    if (!d->grid || bits == 0 || bits > 31) return (sram_codes){0, 0};
+    return (sram_codes){(double)d->grid[group], (double)((1u << (bits - 1)) - 1)};
+}
+static inline double held_code(sram_codes c, double code) {
+    return code > c.most ? c.most : code < -c.most - 1 ? -c.most - 1 : code;
+}
+
+/* Entries of the mask, of one column, and the most that a column has. */
+static inline size_t entries_of(const layer *l) { return l->masked ? (size_t)l->d.mask_start[l->n] : 0; }
+static inline uint32_t column_entries(const layer *l, size_t j) {
+    return l->masked ? (uint32_t)(l->d.mask_start[j + 1] - l->d.mask_start[j]) : 0;
+}
+static inline size_t most_entries(const layer *l) {
+    uint32_t most = 0;
+    for (size_t j = 0; j < l->n; j++) most = column_entries(l, j) > most ? column_entries(l, j) : most;
+    return most;
+}
+
 static inline int32_t load_s(const layer *l, size_t e) {
     return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
 }

@@ -3,24 +3,19 @@
 
 #include "calibrate.h"
 
-static uint32_t entries_of(const layer *l, uint32_t j) {
-    return l->masked ? (uint32_t)(l->d.mask_start[j + 1] - l->d.mask_start[j]) : 0;
-}
-
 /* The memory of a pass that ends before column `end`; with memory NULL only the size is found. What the columns share
  * comes first and lies at the same place in every pass of the layer. */
 size_t place_fit(fit *f, void *memory, uint32_t end) {
     const layer *l = f->l;
     const int full = f->kind == RRAM_FULL;
     bump b = {memory, 0};
-    size_t most = 0, integers = 0, numbers = 0, places = 0;
-    for (uint32_t j = 0; j < l->n; j++) most = entries_of(l, j) > most ? entries_of(l, j) : most;
-    const size_t width = 2 + (full ? most : 0);
+    size_t integers = 0, numbers = 0, places = 0;
+    const size_t most = most_entries(l), width = 2 + (full ? most : 0);
     f->power = take(&b, (size_t)l->d.kh * l->d.kw * l->d.in_c, sizeof *f->power);
     f->row = take(&b, 1 + most, sizeof *f->row);
     f->work = take(&b, triangle(width) + 3 * width, sizeof *f->work);
     for (uint32_t j = f->first; j < end; j++) {
-        const size_t entries = entries_of(l, j), m = 1 + (full ? entries : 0);
+        const size_t entries = column_entries(l, j), m = 1 + (full ? entries : 0);
         integers += triangle(m) + m, numbers += m + 1, places += entries;
     }
     f->columns = take(&b, end - f->first, sizeof *f->columns);
@@ -28,7 +23,7 @@ size_t place_fit(fit *f, void *memory, uint32_t end) {
     double *number = take(&b, numbers, sizeof *number);
     uint32_t *place = take(&b, places, sizeof *place);
     for (uint32_t j = f->first; memory && j < end; j++) {
-        const uint32_t entries = entries_of(l, j), fitted = full ? entries : 0;
+        const uint32_t entries = column_entries(l, j), fitted = full ? entries : 0;
         column *c = f->columns + (j - f->first);
         memset(c, 0, sizeof *c);
         c->j = j, c->entries = entries, c->fitted = fitted, c->at = place;

@@ -27,29 +27,17 @@ typedef struct learn_memory {
     uint32_t *at;   /* [K] place of a row's input in a window */
 } learn_memory;
 
-/* Entries of the mask, and the places of the outputs in a plane of the padded input: from the first to the last, and
- * between. */
-static inline size_t entries_of(const layer *l) { return l->masked ? (size_t)l->d.mask_start[l->n] : 0; }
 /* Whether sums of 8-bit error codes times D, over all that one input feeds, need int64. */
 static inline int wide_errors(const layer *l) {
     return (uint64_t)l->d.kh * l->d.kw * l->n * 127 * 32767 > INT32_MAX;
 }
+/* Places of the outputs in a plane of the padded input: from the first to the last, and between. */
 static inline size_t plane_span(const layer *l) {
     return (size_t)(l->d.out_h - 1) * l->d.sh * l->pad_w + (size_t)(l->d.out_w - 1) * l->d.sw + 1;
 }
 
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m);
 void analog_backward(const kernels *kern, const layer *l, const float *delta, int add, float *dx, learn_memory *m);
-/* Most entries that a column has. */
-static inline size_t most_entries(const layer *l) {
-    int32_t most = 0;
-    for (size_t j = 0; l->masked && j < l->n; j++) {
-        const int32_t count = l->d.mask_start[j + 1] - l->d.mask_start[j];
-        most = count > most ? count : most;
-    }
-    return (size_t)most;
-}
-
 void low_rank_gradients(const layer *l, const float *delta, learn_memory *m);
 void low_rank_backward(const layer *l, const float *delta, learn_memory *m);
 void low_rank_scales(const layer *l, learn_memory *m);

@@ -30,13 +30,10 @@ enum rram_effect { RRAM_PROGRAMMING = 1, RRAM_READ_NOISE = 2, RRAM_CONVERTER_ERR
 enum rram_optimizer { RRAM_SGD = 0, RRAM_RMS = 1, RRAM_SIGN = 2, RRAM_MOMENTUM = 3, RRAM_RLS = 4 };
 enum rram_rounding { RRAM_AT_SAVE = 0, RRAM_STOCHASTIC = 1, RRAM_NEAREST = 2 };
 
-/* A layer's correction at first boot, and how the SRAM holds it: codes of 8 or 16 bits times 2^exponent, or float32 (0 or
- * 32 bits). For rram_calibrate() only. */
+/* A layer's correction at first boot. For rram_calibrate() only. */
 typedef struct rram_first {
     const float *gain, *offset; /* [N] */
     const float *value;         /* [nnz] */
-    uint32_t value_bits, gain_bits, offset_bits;
-    int32_t value_exponent, gain_exponent, offset_exponent; /* -60..60 */
 } rram_first;
 
 /* One node of the graph, its input [in_h][in_w][in_c], its output [out_h][out_w][out_c], row-major, float32.
@@ -75,8 +72,10 @@ typedef struct rram_node {
     const int8_t *sign;        /* rename: [in] +1, -1 or 0 */
     /* What optimisers other than RRAM_RMS remember; NULL: no room, such a step leaves the layer as it is. */
     float *velocity; /* [2 N + nnz + rank (K + N)] RRAM_MOMENTUM's mean gradient: gains, offsets, values, A, B; 0 at first */
-    uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers */
-    const float *grid; /* [5] what one code is worth, powers of two: gains, offsets, values, A, B; NULL: no codes */
+    uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers;
+                                         for rram_calibrate() 8 or 16 */
+    const float *grid; /* [5] what one code is worth, powers of two (there from 2^-60 to 2^60): gains, offsets, values,
+                          A, B; NULL: no codes */
     double *covariance; /* RRAM_RLS, last node: of each column's gain, offset, values, a lower triangle, row by row */
     const rram_first *first; /* analog: for rram_calibrate(); NULL: this net is not calibrated */
 } rram_node;

@@ -115,14 +115,9 @@ static void moments(const fit *f, const column *c, double *t) {
 }
 
 /* The nearest number that the SRAM can hold, ties to even; 0: not finite. */
-static int store(double number, uint32_t bits, int32_t exponent, float *to) {
+static int store(double number, sram_codes held, float *to) {
     if (!(number <= FLT_MAX && number >= -FLT_MAX)) return 0;
-    if (bits == 0 || bits == 32) return *to = (float)number, 1;
-    double step = 1;
-    for (int32_t e = exponent; e != 0; e += e < 0 ? 1 : -1) step *= e < 0 ? 0.5 : 2.0;
-    const double most = (double)(1u << (bits - 1)), code = number / step;
-    const double clipped = code < -most ? -most : code > most - 1 ? most - 1 : code;
-    *to = (float)((clipped + 0x1.8p52 - 0x1.8p52) * step);
+    *to = (float)(held.worth > 0 ? rint(held_code(held, number / held.worth)) * held.worth : number);
     return 1;
 }
 
@@ -144,12 +139,12 @@ int solve_column(fit *f, column *c) {
         moments(f, c, t);
     else if (!least_squares(f, c, t))
         return 0;
-    if (!store(t[0], d->first->gain_bits, d->first->gain_exponent, d->gain + c->j)) return 0;
-    if (!store(t[1] + c->first, d->first->offset_bits, d->first->offset_exponent, d->offset + c->j)) return 0;
+    if (!store(t[0], codes_of(d, 0), d->gain + c->j)) return 0;
+    if (!store(t[1] + c->first, codes_of(d, 1), d->offset + c->j)) return 0;
     for (uint32_t i = 0; i < c->entries; i++) {
         const int32_t at = d->mask_start[c->j] + (int32_t)i;
         const double value = c->fitted ? t[2 + i] : (double)d->first->value[at];
-        if (!store(value, d->first->value_bits, d->first->value_exponent, d->value + at)) return 0;
+        if (!store(value, codes_of(d, 2), d->value + at)) return 0;
         if (c->fitted) t[2 + i] = (double)d->value[at];
     }
     t[0] = (double)d->gain[c->j], t[1] = (double)d->offset[c->j] - c->first;

@@ -11,8 +11,7 @@ typedef struct group {
     float *g; /* used up: the natural gradient, later the direction */
     double *ms;
     float *velocity;
-    float worth;      /* of one code; 0: float32 numbers */
-    double most;      /* the highest code */
+    sram_codes held;  /* where a step leaves codes */
     uint32_t element; /* of the first number's draw */
     int solved;       /* g are steps already, by recursive least squares */
 } group;
@@ -30,10 +29,9 @@ static void move_codes(const group *p, float f, const stream *draws) {
     uint32_t block[4];
     for (size_t i = 0; i < p->count; i++) {
         const float step = f * (p->sv[i] * p->g[i]);
-        const double exact = ((double)p->number[i] - (double)step) / (double)p->worth;
+        const double exact = ((double)p->number[i] - (double)step) / p->held.worth;
         const double code = draws ? floor(exact + drawn(draws, p->element + (uint32_t)i, i == 0, block)) : rint(exact);
-        const double held = code > p->most ? p->most : code < -p->most - 1 ? -p->most - 1 : code;
-        if (isfinite(step)) p->number[i] = (float)(held * (double)p->worth);
+        if (isfinite(step)) p->number[i] = (float)(held_code(p->held, code) * p->held.worth);
     }
 }
 
@@ -70,8 +68,8 @@ static void update_group(const rram_adapt *adapt, const group *p, const stream *
         rate = adapt->lr_t / (sqrt(mean) + 1e-12);
     }
     const float f = (float)rate;
-    if (p->worth > 0.0f) move_codes(p, f, draws);
-    for (size_t i = 0; !(p->worth > 0.0f) && i < p->count; i++) {
+    if (p->held.worth > 0) move_codes(p, f, draws);
+    for (size_t i = 0; !(p->held.worth > 0) && i < p->count; i++) {
         const float moved = p->number[i] - f * (p->sv[i] * p->g[i]);
         if (isfinite(moved)) p->number[i] = moved;
     }
@@ -93,12 +91,9 @@ void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, 
     const int solved = adapt->optimizer == RRAM_RLS && last; /* gains, offsets, values: the others stay */
     for (size_t i = 0; i < (solved || !d->rank ? 3 : 5); i++) {
         group p = groups[i];
-        const uint32_t bits = i < 2 ? d->number_bits : d->value_bits;
-        const int coded = adapt->rounding != RRAM_AT_SAVE && d->grid && bits > 0 && bits < 32;
         p.ms = d->ms + i;
         p.velocity = d->velocity ? d->velocity + element : NULL;
-        p.worth = coded ? d->grid[i] : 0.0f;
-        p.most = coded ? (double)((1u << (bits - 1)) - 1) : 0;
+        if (adapt->rounding != RRAM_AT_SAVE) p.held = codes_of(d, i);
         p.element = (uint32_t)element;
         p.solved = solved;
         update_group(adapt, &p, adapt->rounding == RRAM_STOCHASTIC ? &st : NULL);

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,17 @@ DRIVER = Path(__file__).with_name("on_board.py")
 if str(ENGINE) not in sys.path:
     sys.path.append(str(ENGINE))
 
+Run = Callable[[dict[str, Any], Path], Any]  # of a job, in a folder
 MICROPYTHON = os.environ.get("RRAM_EDGE_MICROPYTHON") or shutil.which("micropython")
 REASON = "no `micropython` on the path (tox -e micropython has one), and RRAM_EDGE_MICROPYTHON names none"
 needs_micropython = pytest.mark.skipif(MICROPYTHON is None, reason=REASON)
+
+
+def here(job: dict[str, Any], folder: Path) -> Any:
+    """A job in this interpreter, in bytecode; `folder` is not needed."""
+    from tests.firmware_py.micropython.on_board import report
+
+    return report(job)
 
 
 def in_micropython(job: dict[str, Any], folder: Path, engine: Path = ENGINE) -> Any:

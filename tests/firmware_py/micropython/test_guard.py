@@ -17,21 +17,21 @@ from firmware_py.numpy_engine import ideal_activations
 from firmware_py.replay import NO_REPLAY
 from tests.firmware_py.make_bundle import CONV, DENSE, MOBILE, Synthetic, make_bundle
 from tests.firmware_py.micropython.cases import (
+    Run,
     assert_the_same_learning,
+    here,
     in_micropython,
     job_of,
     needs_micropython,
     oracle,
     shaped,
 )
-from tests.firmware_py.micropython.on_board import report
 
 import rram_edge  # isort: skip  # on the path by cases
 from rram_edge.ideal import classes, output  # isort: skip
 
-Run = Callable[[dict[str, Any], Path], Any]
 LABELS = 48
-PLACES = [pytest.param(lambda job, folder: report(job), id="here"),
+PLACES = [pytest.param(here, id="here"),
           pytest.param(in_micropython, id="micropython", marks=needs_micropython)]  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,18 @@ from firmware_py.bundle import Bundle
 from tests.firmware_py.core_cases import integer_networks, networks
 from tests.firmware_py.make_bundle import Synthetic, contents, write
 from tests.firmware_py.micropython.cases import (
+    Run,
     assert_the_same_learning,
     assert_the_same_predictions,
+    here,
     in_micropython,
     job_of,
     needs_micropython,
 )
-from tests.firmware_py.micropython.on_board import report
 
 from rram_edge.bundle import MACRO  # isort: skip  # on the path by cases
 
-Run = Callable[[dict[str, Any], Path], Any]
 LABELS = 3
-
-
-def here(job: dict[str, Any], folder: Path) -> Any:
-    """The same driver in this interpreter, in bytecode."""
-    return report(job)
 
 
 def carried(folder: Path, spec: Synthetic) -> Bundle:
