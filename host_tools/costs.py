@@ -80,16 +80,17 @@ def from_sizes(text: str, corrected_percent: float, macro: MacroConfig | None, l
 
 
 def room(mapped: Mapped, parts: Components, percent: float) -> list[dict[str, Any]]:
-    """Mask entries that fit into `percent` of the macros' area, for values of 8, 16 and 32 bits, as JSON types.
+    """Mask entries that fit into `percent` of the macros' area, for values of 4 to 32 bits, as JSON types.
 
     The entries lie at random (RSA): what a criterion chooses lies closer together, and more fits. Null where gains
     and offsets alone take more.
     """
+    from firmware_py.sram import VALUE_BITS
     from host_tools.mapping.area import AreaModel, entries_for_area
 
     bare = [replace(layer, corrected=0, rank=0) for layer in mapped.layers]
     rows: list[dict[str, Any]] = []
-    for bits in (8, 16, 32):
+    for bits in VALUE_BITS:
         model = AreaModel(mapped.macro, bits, 32 if bits == 32 else 16, parts)
         fixed = model.percent(bare)
         entries = entries_for_area(percent, bare, model) if fixed <= percent else None

@@ -31,8 +31,8 @@ class Arithmetic:
 
     def __post_init__(self) -> None:
         for key in ("value_bits", "number_bits"):
-            if getattr(self, key) not in (8, 16, 32):
-                raise ProfileError(f"cost: {key}: {getattr(self, key)} is not 8, 16 or 32")
+            if not 1 <= getattr(self, key) <= 32:
+                raise ProfileError(f"cost: {key}: {getattr(self, key)} is not 1 to 32")
 
     @property
     def integer(self) -> bool:
@@ -44,7 +44,7 @@ class Arithmetic:
         columns = layer.cols if sram.gains or sram.offsets else 0
         if not self.integer:
             return layer.corrected + layer.rank * (layer.rows + layer.cols) + columns
-        value, number = self.value_bits // 8, self.number_bits // 8
+        value, number = -(-self.value_bits // 8), -(-self.number_bits // 8)
         low_rank = layer.rank * (layer.rows + 2 * layer.cols)  # what A gives has 16 bits
         return value * (layer.corrected + low_rank) + 2 * number * columns
 

@@ -20,9 +20,7 @@ struct rram_calibration {
 static int carried(const rram_net *net, const layer *l) {
     const rram_first *first = l->d.first;
     if (!net->target || !net->var || l->d.integer || l->d.rank || !first) return 0;
-    const uint32_t bits[2] = {l->d.number_bits, l->d.value_bits};
-    for (int i = 0; i < 2; i++)
-        if (bits[i] != 0 && bits[i] != 8 && bits[i] != 16 && bits[i] != 32) return 0;
+    if (l->d.number_bits > 32 || l->d.value_bits > 32) return 0;
     for (int i = 0; l->d.grid && i < 3; i++)
         if (!(l->d.grid[i] >= 0x1p-60f && l->d.grid[i] <= 0x1p60f)) return 0;
     return first->gain && first->offset && (first->value || !l->masked);

@@ -34,8 +34,8 @@ from host_tools.importers.options import pixels_option
               help="Preset or JSON [128 x 128 pairs, 8-bit DAC, ADC].")
 @click.option("--sram", default=2.34, metavar="PERCENT", help="Values, gains, offsets, % of weights [2.34].")
 @click.option("--area", type=float, metavar="PERCENT", help="Instead: the correction's area, % of the macros'.")
-@click.option("--value-bits", default="32", metavar="BITS", type=click.Choice(["8", "16", "32"]),
-              help="SRAM values: codes of 8 or 16 bits, or float32 [32].")
+@click.option("--value-bits", default="32", metavar="BITS", type=click.Choice(["4", "6", "8", "16", "32"]),
+              help="SRAM values: codes of so many bits, or float32 [32].")
 @click.option("--mask", default="fisher-variance", metavar="CRITERION",
               help="Where values go: fisher-variance, fisher, gradient-weight, magnitude, random, none [the first].")
 @click.option("--correction", "kind", default="sparse", metavar="KIND",

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.sram import count_bits
-from host_tools.mapping.codes import layer_codes
+from host_tools.errors import HostError
+from host_tools.mapping.codes import ROOMY, layer_codes
 from host_tools.mapping.mask import Masks, Scores, top, with_mask
 from host_tools.mapping.ranks import choose_ranks
 
@@ -46,11 +47,14 @@ class Room:
     def shared(self, kind: Kind) -> Correction:
         """The correction of this kind: sparse is the top of the scores; the others take no more bits than it does.
 
-        Low rank is DoRA-RIMC's idea (arXiv 2504.03763); how it is shared out is our own choice.
+        Low rank is DoRA-RIMC's idea (arXiv 2504.03763); how it is shared out is our own choice. HostError: bits too few
+        for factors.
         """
         sparse = top(self.scores, self.entries)
         if kind == "sparse":
             return Correction(sparse, [0] * len(self.layers))
+        if self.value_bits < ROOMY:
+            raise HostError(f"--value-bits: {self.value_bits} given, --correction {kind} expects at least {ROOMY}")
         masks = top(self.scores, self.entries // 2 if kind == "both" else 0)
         left = self._bits(sparse) - self._bits(masks)
         masked = [with_mask(layer, mask, self.tables) for layer, mask in zip(self.layers, masks, strict=True)]

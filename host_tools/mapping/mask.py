@@ -11,7 +11,7 @@ import numpy.typing as npt
 from device_models.macro import MacroConfig
 from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.graph import Node
-from firmware_py.sram import BITS
+from firmware_py.sram import VALUE_BITS
 from host_tools import emulate
 from host_tools.errors import HostError
 from host_tools.mapping.area import AreaModel, entries_for_area, layer_sizes
@@ -27,7 +27,7 @@ class MaskChoice:
     """How to choose: criterion; how many; draws of chips for gradients.
 
     sram_percent: numbers (values, gains and offsets together) per cent of the weights. area_percent, where given,
-    instead: area of the correction per cent of the macros'. value_bits: 32, float32 numbers, or 8 or 16, codes.
+    instead: area of the correction per cent of the macros'. value_bits: 32, float32 numbers, or 4, 6, 8 or 16, codes.
     """
 
     criterion: str = "fisher-variance"
@@ -44,8 +44,8 @@ class MaskChoice:
             raise HostError(f"--sram: {self.sram_percent} is not a percentage from 0 to 100")
         if self.area_percent is not None and not 0 <= self.area_percent <= 100:
             raise HostError(f"--area: {self.area_percent} is not a percentage from 0 to 100")
-        if self.value_bits not in BITS:
-            raise HostError(f"--value-bits: {self.value_bits} is not one of {', '.join(map(str, BITS))}")
+        if self.value_bits not in VALUE_BITS:
+            raise HostError(f"--value-bits: {self.value_bits} is not one of {', '.join(map(str, VALUE_BITS))}")
 
     def area_model(self, macro: MacroConfig | None = None) -> AreaModel:
         """What area is counted with, on `macro` (by default 128 x 128 pairs)."""

@@ -38,7 +38,7 @@ def bundle(tmp_path: Path, correction: Any) -> Bundle:
     return Bundle.open(tmp_path / "b")
 
 
-@pytest.mark.parametrize(("bits", "exponent"), [(8, -3), (8, 2), (16, -9)])
+@pytest.mark.parametrize(("bits", "exponent"), [(4, -1), (6, -2), (8, -3), (8, 2), (16, -9)])
 def test_a_number_is_rounded_to_the_nearest_of_all_codes(bits: int, exponent: int) -> None:
     codes = np.arange(-(2 ** (bits - 1)), 2 ** (bits - 1)) * 2.0**exponent
     numbers = np.random.default_rng(0).normal(0, 0.4 * codes.max(), 200)
@@ -148,7 +148,8 @@ def test_a_rank_is_counted(tmp_path: Path) -> None:
     [
         ("{", "correction: not valid JSON"),
         ("[]", "correction: list given"),
-        (document(value_bits=7), "correction.value_bits: 7 given, expected 8, 16 or 32"),
+        (document(value_bits=7), "correction.value_bits: 7 given, expected one of 4, 6, 8, 16, 32"),
+        (document(number_bits=6), "correction.number_bits: 6 given, expected one of 8, 16, 32"),
         (document(number_bits=True), "correction.number_bits: True given"),
         (document(layers={"fc": {}}), r"correction.layers: \['fc'\] given, expected the analog layers"),
         (document(layers=3), "correction.layers: 3 given"),

@@ -41,7 +41,7 @@ def test_a_dense_layer_waits_for_the_slowest_convolution() -> None:
     assert beside[1] == 1
 
 
-@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("bits", [4, 6, 8, 16, 32])
 @pytest.mark.parametrize("percent", [5.0, 7.86])
 def test_one_entry_more_is_too_much(bits: int, percent: float) -> None:
     model = AreaModel(value_bits=bits, number_bits=32 if bits == 32 else 16)
@@ -82,7 +82,7 @@ def test_the_model_of_a_choice() -> None:
     [
         ({"area_percent": -1.0}, "^--area: -1.0 is not a percentage from 0 to 100$"),
         ({"area_percent": float("nan")}, "^--area: nan"),
-        ({"value_bits": 12}, "^--value-bits: 12 is not one of 8, 16, 32$"),
+        ({"value_bits": 12}, "^--value-bits: 12 is not one of 4, 6, 8, 16, 32$"),
     ],
 )
 def test_wrong_choices_are_one_line(given: dict, text: str) -> None:
