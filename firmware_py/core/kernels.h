@@ -100,11 +100,21 @@ typedef struct kernels {
     void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
 } kernels;
 
-extern const kernels kernels_scalar;
-#if defined(__x86_64__) && defined(__GNUC__)
-extern const kernels kernels_sse2, kernels_avx2, kernels_avx512, kernels_vnni;
-#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#define RRAM_NEON
 extern const kernels kernels_neon;
+#elif defined(__x86_64__) && defined(__GNUC__)
+extern const kernels kernels_sse2, kernels_avx2, kernels_avx512, kernels_vnni;
+#endif
+/* Every 64-bit ARM has NEON: there the scalar loops are a reference for tests, and only RRAM_SCALAR asks for them. */
+#if !defined(RRAM_NEON) || defined(RRAM_SCALAR)
+#define RRAM_HAS_SCALAR
+extern const kernels kernels_scalar;
+#endif
+
+/* Small rather than fast: one loop where there are several, without a change of any bit. */
+#if defined(__OPTIMIZE_SIZE__) && !defined(RRAM_NEON) && !defined(__x86_64__) && !defined(RRAM_SMALL)
+#define RRAM_SMALL
 #endif
 
 #endif

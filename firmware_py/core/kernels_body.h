@@ -1,6 +1,12 @@
 /* The inner loops in terms of the vector operations of one vec_*.h, which is included before; KERNELS names the table.
  * Kept to integer arithmetic and single IEEE operations in the order of numerics.md, so that all instruction sets
  * agree. */
+#if LANES == 1 && defined(RRAM_SMALL)
+#define SMALL 1
+#else
+#define SMALL 0
+#endif
+
 #include "body_draw.h"
 #include "quick.h"
 #include "few.h"

@@ -4,11 +4,13 @@
 #include "core.h"
 
 static const kernels *const VARIANTS[] = {
+#ifdef RRAM_HAS_SCALAR
     &kernels_scalar,
-#if defined(__x86_64__) && defined(__GNUC__)
-    &kernels_sse2,   &kernels_avx2, &kernels_avx512, &kernels_vnni,
-#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#endif
+#ifdef RRAM_NEON
     &kernels_neon,
+#elif defined(__x86_64__) && defined(__GNUC__)
+    &kernels_sse2,   &kernels_avx2, &kernels_avx512, &kernels_vnni,
 #endif
 };
 
