@@ -109,7 +109,7 @@ static void place_row(const rram_net *net, layer *l, const rram_desc *desc, uint
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc) {
     const size_t n = l->n;
     cells_memory m;
-    cells_memory_at(l, net->scratch, &m);
+    cells_memory_at(l, l->scratch, &m);
     for (size_t i = 0; i < 2 * (size_t)l->k * n; i++)
         if (l->d.levels[i] >= desc->level_count) return 0;
     for (uint32_t t = 0; t < l->tiles; t++) {

@@ -22,7 +22,7 @@ size_t adc_scratch(const layer *l, const rram_desc *desc) {
 void draw_adcs(rram_net *net, layer *l, const rram_desc *desc) {
     float *z;
     size_t used;
-    uint32_t *word = adc_draws(l, net->scratch, &z, &used);
+    uint32_t *word = adc_draws(l, l->scratch, &z, &used);
     const stream st = make_stream(net->key, RRAM_ADC, l->index, 0);
     const size_t n = l->n, pitch = n + LANES_MAX;
     if (!(desc->effects & RRAM_CONVERTER_ERRORS)) l->adc = NULL;

@@ -9,6 +9,7 @@
     768 /* outputs of one tile that are converted together: their sums and draws stay in the first-level cache */
 #define SHARES 2304       /* corrections of a few output rows that are summed together */
 #define SPARSE_SLACK 160  /* elements that the sparse kernel may read and write past the end: eight vectors and some */
+#define BACK 57344        /* bytes of errors of inputs that are summed together */
 #define COLUMN_BLOCK 8    /* columns whose weights are transposed together in the backward pass of a convolution */
 #define SHORT_COLUMNS 512 /* 512 columns x 127 x 32767 still fit int32 */
 
@@ -26,6 +27,8 @@ typedef struct layer {
     uint32_t pad_h, pad_w, pitch; /* padded input: rows, columns, elements of one row */
     int32_t lo, hi;               /* DAC codes */
     int wide;                     /* sums need int32, not int16 */
+    uint32_t high;                /* bits of a sum that are kept beyond its lowest byte: 0, 1, 2, 4, 8 */
+    int adds;                     /* its output is added to what lies there, which is what the next node asks for */
     int inner;                    /* an analog layer lies before it: errors go on from here */
     int coded;                    /* inputs are codes (int32), not activations */
     int masked, plane_needed;     /* the correction has values; they meet more than one position */
@@ -33,7 +36,7 @@ typedef struct layer {
     float unit;                   /* w_step * dac_lsb * adc_lsb */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
-    uint32_t *plane; /* [K] place of row k's first input in planes [in_c][pad_h][pad_w]; convolutions with a mask */
+    uint32_t *plane; /* [K] place of row k's first input in planes [in_c][band][pad_w]; convolutions with a mask */
     uint32_t *at;    /* [K] place of row k's input in a window of the padded input; where dense */
     uint32_t *shift; /* [N] first channel of a column's group; NULL: one group */
     uint32_t *live;  /* [out_h][2] first output of a row that has inputs, and where they end */
@@ -41,9 +44,12 @@ typedef struct layer {
     uint8_t *v;      /* [Q][N][2] */
     float *vscale;   /* [T][N + LANES_MAX], columns repeated for loads across the end */
     float *adc;      /* [A][2][N + LANES_MAX] gains and offsets of the ADCs, like vscale; NULL: exact */
-    int16_t *code;   /* [pad_h][pad_w][in_c] while the layer computes: all layers share the memory */
-    uint8_t *kept;   /* the same for gradients of the mask and of A, as bytes; NULL: neither learns */
+    void *scratch;    /* while the layer computes or learns; at its beginning, while it computes: */
+    size_t computing; /* bytes of them */
+    int16_t *code;   /* [pad_h][pad_w][in_c] */
     void *s;         /* [P][N] sums of ADC codes */
+    uint8_t *kept;   /* for learning: codes as bytes, for gradients of the mask and of A; NULL: neither learns */
+    uint8_t *kept_s; /* and sums, as narrow as they are (sums.c) */
 } layer;
 
 /* A node with what learning keeps of it. */
@@ -52,8 +58,8 @@ typedef struct step {
     layer *analog; /* NULL: digital */
     size_t in_size, out_size;
     float *y;           /* its output; in the backward pass dLoss/doutput */
-    void *spare;        /* memory for outputs that no output needs while this node is computed, forward or backward */
-    size_t room;        /* bytes of it */
+    void *scratch;      /* memory that nothing else needs while this node is computed, forward or backward */
+    int added;          /* a sum that the layer before it has done */
     int integers;       /* its output is int32 */
     int learns;         /* an analog layer is or lies before it: errors come here */
     int reached;        /* in the backward pass: an error has come */
@@ -62,13 +68,15 @@ typedef struct step {
     float *kept;        /* other activations: dy/dx of each output; softmax: the output */
 } step;
 
-/* Where outputs lie: value 0 is the network's input, value i + 1 the output of node i. */
+/* Where things lie that are not needed all the time, in units of 64 bytes. Block 0 is the network's input, block i + 1
+ * the output of node i, block node_count + 1 + i what node i keeps for learning. */
+#define BLOCKS (2 * RRAM_MAX_NODES + 1)
+#define UNIT 64
 typedef struct buffers {
-    size_t total;                        /* elements */
-    size_t start[RRAM_MAX_NODES + 1];    /* of each value, elements */
-    uint32_t size[RRAM_MAX_NODES + 1];   /* with slack; 0: lies in another value's memory, `shares` */
-    uint32_t until[RRAM_MAX_NODES + 1];  /* last node that takes it, or what shares its memory */
-    uint16_t shares[RRAM_MAX_NODES + 1]; /* itself, or the value whose memory it takes over */
+    uint32_t nodes, total;
+    uint32_t start[BLOCKS], size[BLOCKS]; /* size 0: none, or it lies in another block, `shares` */
+    uint16_t until[BLOCKS];               /* last node that needs it, or what shares its memory */
+    uint16_t shares[BLOCKS];              /* itself, or the block whose memory it takes over */
 } buffers;
 
 struct rram_net {
@@ -85,7 +93,6 @@ struct rram_net {
     quick_normal quick;  /* of the same */
     float *input;        /* room for the network's input */
     int keep_input;      /* it must lie there: digital kernels run past the end, not over the caller's memory */
-    void *scratch;       /* of the phase at hand */
 };
 
 /* What the ideal network needs beside the net: its weights are made of levels, a few rows at a time. */
@@ -126,9 +133,15 @@ static inline uint32_t code_offset(const layer *l, uint32_t k) {
 static inline uint32_t input_of(const layer *l, uint32_t k, size_t j) {
     return code_offset(l, k) + (l->shift ? l->shift[j] : 0);
 }
-/* Where the plane of a column's group begins among planes [in_c][pad_h][pad_w]. */
-static inline size_t plane_of(const layer *l, size_t j) {
-    return l->shift ? (size_t)l->shift[j] * l->pad_h * l->pad_w : 0;
+/* Place of row k's first input in planes [in_c][height][pad_w]. */
+static inline uint32_t plane_offset(const layer *l, uint32_t k, uint32_t height) {
+    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+    const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
+    return (channel * height + y) * l->pad_w + x;
+}
+/* Where the plane of a column's group begins there. */
+static inline size_t plane_of(const layer *l, size_t j, uint32_t height) {
+    return l->shift ? (size_t)l->shift[j] * height * l->pad_w : 0;
 }
 
 static inline int exact_adcs(const rram_desc *desc) { return desc->adc_gain_sigma == 0 && desc->adc_offset_sigma == 0; }
@@ -167,8 +180,8 @@ static inline size_t most_entries(const layer *l) {
     return most;
 }
 
-static inline int32_t load_s(const layer *l, size_t e) {
-    return l->wide ? ((const int32_t *)l->s)[e] : ((const int16_t *)l->s)[e];
+static inline int32_t load_s(const layer *l, const void *s, size_t e) {
+    return l->wide ? ((const int32_t *)s)[e] : ((const int16_t *)s)[e];
 }
 
 /* draw.c, cells.c */
@@ -183,7 +196,7 @@ void draw_adcs(rram_net *net, layer *l, const rram_desc *desc);
 /* plan.c */
 int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded);
 void place_layer(layer *l, const rram_desc *desc, bump *b);
-size_t code_room(const layer *l);
+void place_sums(layer *l, bump *b);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
 
@@ -195,7 +208,8 @@ static inline int32_t source_of(const rram_node *d, uint32_t i, uint32_t k) {
 int check_graph(const rram_desc *desc);
 int gives_integers(const rram_node *nodes, int32_t i);
 void plan_buffers(const rram_desc *desc, buffers *plan);
-size_t free_gap(const buffers *plan, uint32_t values, uint32_t i, size_t *start);
+uint32_t lowest_place(const buffers *plan, uint32_t from, uint32_t until, uint32_t size);
+int adds_in_place(const rram_node *nodes, uint32_t i, const buffers *plan);
 
 /* digital.c */
 void keep_maxima(const step *s, const float *x, const float *y);
@@ -222,9 +236,14 @@ size_t sums_scratch_size(const layer *l);
 size_t outputs_scratch_size(const layer *l);
 int dense_mask(const layer *l);
 void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read);
-void analog_outputs(rram_net *net, const layer *l, float *y);
-void keep_codes(const layer *l);
+void analog_outputs(const kernels *kern, const layer *l, float *y);
+uint32_t band_rows(const layer *l);
 void repeat_columns(const float *from, size_t n, float *to);
+
+/* sums.c */
+void place_kept(layer *l, bump *b);
+void keep_layer(const layer *l);
+void kept_sums(const layer *l, void *s);
 
 /* ideal.c */
 void ideal_outputs(const layer *l, const ideal *ideal, const float *x, float *y);
@@ -238,6 +257,6 @@ const float *forward(rram_net *net, const float *x, uint64_t read, int keep);
 const float *walk(rram_net *net, const float *x, uint64_t read, int keep, uint32_t count, const ideal *ideal);
 const float *from_bytes(rram_net *net, const uint8_t *x);
 void store_logits(const rram_net *net, const float *y, float *logits);
-size_t learn_scratch(const layer *l, size_t room);
+size_t learn_scratch(const layer *l);
 
 #endif
