@@ -4,6 +4,31 @@
 
 #include "learn.h"
 
+/* Transposed read as it is defined: each position's errors go back to what each column saw. For groups of channels, and
+ * where code has to be small. */
+static void transposed_plain(const layer *l, uint32_t first, uint32_t end, uint32_t top, learn_memory *m) {
+    const size_t n = l->n;
+    int64_t *wide = wide_errors(l) ? m->dx : NULL;
+    int32_t *narrow = m->dx;
+    for (uint32_t p = first; p < end; p++)
+        for (size_t q = 0; q < l->pairs; q++) {
+            const int16_t *c = m->ce + p * n, *w = l->w + q * n * 2;
+            size_t at = position_base(l, p) - top * l->pitch + l->off[q];
+            int64_t even = 0, odd = 0;
+            for (size_t j = 0; j < n; j++) {
+                even += c[j] * w[2 * j], odd += c[j] * w[2 * j + 1];
+                if (!l->shift && j + 1 < n) continue; /* the columns of one group see the same */
+                const size_t to = at + (l->shift ? l->shift[j] : 0);
+                for (size_t half = 0; half < 2; half++, even = odd) /* a row without a partner has one of weight 0 */
+                    if (wide)
+                        wide[to + half] += even;
+                    else
+                        narrow[to + half] += (int32_t)even;
+                even = odd = 0;
+            }
+        }
+}
+
 /* Transposed read of a dense layer: m->dx[k] = sum over j of c[j] D[k][j]. */
 static void transposed_dense(const kernels *kern, const layer *l, learn_memory *m) {
     const size_t n = l->n;
@@ -64,24 +89,6 @@ static void transposed_conv(const kernels *kern, const layer *l, uint32_t first,
             }
         }
     }
-}
-
-/* Transposed read with groups of channels: each column's errors go back to the channels of its own group. */
-static void transposed_groups(const layer *l, uint32_t first, uint32_t end, uint32_t top, learn_memory *m) {
-    const size_t n = l->n;
-    int64_t *wide = wide_errors(l) ? m->dx : NULL;
-    int32_t *narrow = m->dx;
-    for (uint32_t p = first; p < end; p++)
-        for (size_t q = 0; q < l->pairs; q++)
-            for (size_t j = 0; j < n; j++) { /* a row without a partner has one of weight 0 */
-                const int16_t *w = l->w + (q * n + j) * 2;
-                const int32_t c = m->ce[p * n + j];
-                const size_t at = position_base(l, p) - top * l->pitch + l->off[q] + l->shift[j];
-                if (wide)
-                    wide[at] += c * w[0], wide[at + 1] += c * w[1];
-                else
-                    narrow[at] += c * w[0], narrow[at + 1] += c * w[1];
-            }
 }
 
 /* Positions of output rows first .. end - 1 where column j has an error, in order: the error into m->error, its
@@ -150,8 +157,8 @@ void analog_backward(const kernels *kern, const layer *l, const float *delta, in
     for (uint32_t top = 0, bottom; top < l->pad_h; top = bottom) {
         bottom = l->pad_h - top < rows ? l->pad_h : top + rows;
         const uint32_t first = rows_above(l, top) * width, end = rows_above(l, bottom) * width;
-        if (l->shift)
-            transposed_groups(l, first, end, top, m);
+        if (RRAM_SMALL || l->shift)
+            transposed_plain(l, first, end, top, m);
         else if (l->p > 1)
             transposed_conv(kern, l, first, end, top, m);
         else

@@ -17,7 +17,6 @@
  * multiply-add instruction takes two int16: weights [Q][N][2], input pair q of a position at code[base + off[q]]. A row
  * without a neighbour (end of a kernel row or of a tile) has a partner of weight zero. */
 typedef struct layer {
-    rram_node d;
     uint32_t index;               /* number among the analog layers */
     uint32_t k, n, p;             /* rows, columns, output positions */
     uint32_t tiles, pairs;        /* T, Q */
@@ -34,6 +33,7 @@ typedef struct layer {
     int masked, plane_needed;     /* the correction has values; they meet more than one position */
     int dense;                    /* .. and are so many that zeros between them do not matter */
     float unit;                   /* w_step * dac_lsb * adc_lsb */
+    rram_node d;                  /* behind numbers that are used more: shorter instructions */
     uint32_t *tile_q;             /* [T + 1] first pair of each tile */
     uint32_t *off;                /* [Q] */
     uint32_t *plane; /* [K] place of row k's first input in planes [in_c][band][pad_w]; convolutions with a mask */
@@ -124,20 +124,10 @@ static inline uint32_t tile_end(const layer *l, uint32_t t) {
 static inline uint32_t has_partner(const layer *l, uint32_t k, uint32_t end) {
     return k + 1 < end && (k + 1) % l->run != 0;
 }
-/* Offset of row k's input from that of the window's first, in the first group; and in the group of column j. */
-static inline uint32_t code_offset(const layer *l, uint32_t k) {
-    if (l->run == l->k) return k;
-    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
-    return k / row * l->d.dilation_h * l->pitch + k % row / l->depth * l->d.dilation_w * l->d.in_c + channel;
-}
+/* plan.c: offset of row k's input from that of the window's first, in the first group; and in the group of column j. */
+uint32_t code_offset(const layer *l, uint32_t k);
 static inline uint32_t input_of(const layer *l, uint32_t k, size_t j) {
     return code_offset(l, k) + (l->shift ? l->shift[j] : 0);
-}
-/* Place of row k's first input in planes [in_c][height][pad_w]. */
-static inline uint32_t plane_offset(const layer *l, uint32_t k, uint32_t height) {
-    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
-    const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
-    return (channel * height + y) * l->pad_w + x;
 }
 /* Where the plane of a column's group begins there. */
 static inline size_t plane_of(const layer *l, size_t j, uint32_t height) {
@@ -160,24 +150,15 @@ static inline float kept_input(const layer *l, size_t place) {
 typedef struct sram_codes {
     double worth, most;
 } sram_codes;
-static inline sram_codes codes_of(const rram_node *d, size_t group) {
-    const uint32_t bits = group < 2 ? d->number_bits : d->value_bits;
-    if (!d->grid || bits == 0 || bits > 31) return (sram_codes){0, 0};
-    return (sram_codes){(double)d->grid[group], (double)((1u << (bits - 1)) - 1)};
-}
+sram_codes codes_of(const rram_node *d, size_t group); /* plan.c */
 static inline double held_code(sram_codes c, double code) {
     return code > c.most ? c.most : code < -c.most - 1 ? -c.most - 1 : code;
 }
 
-/* Entries of the mask, of one column, and the most that a column has. */
+/* Entries of the mask, and of one column. */
 static inline size_t entries_of(const layer *l) { return l->masked ? (size_t)l->d.mask_start[l->n] : 0; }
 static inline uint32_t column_entries(const layer *l, size_t j) {
     return l->masked ? (uint32_t)(l->d.mask_start[j + 1] - l->d.mask_start[j]) : 0;
-}
-static inline size_t most_entries(const layer *l) {
-    uint32_t most = 0;
-    for (size_t j = 0; j < l->n; j++) most = column_entries(l, j) > most ? column_entries(l, j) : most;
-    return most;
 }
 
 static inline int32_t load_s(const layer *l, const void *s, size_t e) {
@@ -186,6 +167,7 @@ static inline int32_t load_s(const layer *l, const void *s, size_t e) {
 
 /* draw.c, cells.c */
 stream make_stream(const uint32_t key[2], uint32_t purpose, uint32_t layer_index, uint64_t read);
+void draw_words(const rram_net *net, const layer *l, uint32_t purpose, uint32_t first, size_t count, uint32_t *word);
 size_t cells_scratch(const layer *l);
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc);
 
@@ -199,6 +181,8 @@ void place_layer(layer *l, const rram_desc *desc, bump *b);
 void place_sums(layer *l, bump *b);
 void pair_rows(layer *l);
 uint32_t position_base(const layer *l, uint32_t p);
+uint32_t plane_offset(const layer *l, uint32_t k, uint32_t height);
+size_t most_entries(const layer *l);
 
 /* graph.c: the node whose output is input number k of node i, -1 for the network's input */
 static inline uint32_t source_count(const rram_node *d) { return d->from_count ? d->from_count : 1; }

@@ -167,7 +167,7 @@ void analog_outputs(const kernels *kern, const layer *l, float *y) {
     outputs_memory(l, &m);
     repeat_columns(l->d.gain, l->n, m.gain);
     repeat_columns(l->d.offset, l->n, m.offset);
-    if (l->dense) spread_values(l, &m);
+    if (!RRAM_SMALL && l->dense) spread_values(l, &m);
     for (uint32_t oy = 0, end; oy < l->d.out_h; oy = end) {
         end = oy + output_rows(l) < l->d.out_h ? oy + output_rows(l) : l->d.out_h;
         const char *s = (const char *)l->s + oy * row * size;
@@ -176,7 +176,7 @@ void analog_outputs(const kernels *kern, const layer *l, float *y) {
         while (first < last && !live_row(l, first)) first++;
         while (last > first && !live_row(l, last - 1)) last--;
         kern->digital(s, l->wide, (end - oy) * row, l->n, m.gain, m.offset, l->unit, to);
-        if (l->dense && first < last)
+        if (!RRAM_SMALL && l->dense && first < last)
             add_dense(kern, l, first, last, &m, to + (first - oy) * row);
         else if (l->plane_needed && first < last)
             add_shares(kern, l, first, last, &m, to + (first - oy) * row);

@@ -15,7 +15,7 @@ static void column_gradients(const layer *l, size_t j, float scale, learn_memory
     int64_t gain = 0, offset = 0;
     for (size_t oy = 0; oy < rows; oy++) {
         int16_t *to = m->column + oy * pitch;
-        if (l->wide || columns > SHORT_ROW) {
+        if (RRAM_SMALL || l->wide || columns > SHORT_ROW) {
             for (size_t ox = 0, e = oy * columns * n + j; ox < columns; ox++, e += n) {
                 to[ox * step] = m->c[e];
                 offset += m->c[e];

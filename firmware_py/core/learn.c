@@ -30,9 +30,9 @@ static size_t learn_memory_at(const layer *l, learn_memory *m) {
                  wide_errors(l) ? sizeof(int64_t) : sizeof(int32_t));
     m->at = take(&b, back && entries ? k : 0, sizeof *m->at);
     bump t = b; /* the array's share first, then the mask's, but for the sums of the former */
-    m->pairs = take(&t, l->inner && p == 1 ? n + SLACK : 0, sizeof *m->pairs);
-    m->wt = take(&t, l->inner && p > 1 ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
-    m->patch = take(&t, l->inner && p > 1 ? 8 * k : 0, sizeof *m->patch);
+    m->pairs = take(&t, !RRAM_SMALL && l->inner && p == 1 ? n + SLACK : 0, sizeof *m->pairs);
+    m->wt = take(&t, !RRAM_SMALL && l->inner && p > 1 ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
+    m->patch = take(&t, !RRAM_SMALL && l->inner && p > 1 ? 8 * k : 0, sizeof *m->patch);
     m->dxs = take(&b, back * l->pitch, sizeof *m->dxs);
     m->base = take(&b, back && entries ? p : 0, sizeof *m->base);
     m->error = take(&b, back && entries ? p : 0, sizeof *m->error);

@@ -47,7 +47,7 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     while (l->high < 8 && largest > (uint64_t)128 << l->high) l->high = l->high ? 2 * l->high : 1;
     l->masked = node->mask_start && node->mask_start[l->n] > 0;
     l->plane_needed = l->masked && p > 1;
-    l->dense = l->plane_needed && dense_mask(l);
+    l->dense = !RRAM_SMALL && l->plane_needed && dense_mask(l);
     l->unit = (float)((double)node->w_step * node->dac_lsb * node->adc_lsb);
     for (uint32_t t = 0; t < l->tiles; t++)
         for (uint32_t row = tile_start(l, t); row < tile_end(l, t); row += 1 + has_partner(l, row, tile_end(l, t)))
@@ -98,4 +98,30 @@ void pair_rows(layer *l) {
 /* Offset of the first input of output position p in the padded codes. */
 uint32_t position_base(const layer *l, uint32_t p) {
     return p / l->d.out_w * l->d.sh * l->pitch + p % l->d.out_w * l->d.sw * l->d.in_c;
+}
+
+uint32_t code_offset(const layer *l, uint32_t k) {
+    if (l->run == l->k) return k;
+    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+    return k / row * l->d.dilation_h * l->pitch + k % row / l->depth * l->d.dilation_w * l->d.in_c + channel;
+}
+
+/* Place of row k's first input in planes [in_c][height][pad_w]. */
+uint32_t plane_offset(const layer *l, uint32_t k, uint32_t height) {
+    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+    const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
+    return (channel * height + y) * l->pad_w + x;
+}
+
+/* The most entries of the mask that a column has. */
+size_t most_entries(const layer *l) {
+    uint32_t most = 0;
+    for (size_t j = 0; j < l->n; j++) most = column_entries(l, j) > most ? column_entries(l, j) : most;
+    return most;
+}
+
+sram_codes codes_of(const rram_node *d, size_t group) {
+    const uint32_t bits = group < 2 ? d->number_bits : d->value_bits;
+    if (!d->grid || bits == 0 || bits > 31) return (sram_codes){0, 0};
+    return (sram_codes){(double)d->grid[group], (double)((1u << (bits - 1)) - 1)};
 }
