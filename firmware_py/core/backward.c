@@ -101,10 +101,11 @@ static size_t live_positions(const layer *l, const float *delta, size_t j, uint3
     size_t count = 0;
     delta += (size_t)first * l->d.out_w * l->n + j;
     for (uint32_t oy = first; oy < end; oy++)
-        for (int32_t ox = 0, at = (int32_t)(oy * l->d.sh - top) * pitch; ox < columns; ox++, at += step, delta += l->n) {
+        for (int32_t ox = 0, at = (int32_t)(oy * l->d.sh - top) * pitch; ox < columns; ox++, at += step) {
             error[count] = *delta;
             base[count] = at;
             count += *delta != 0.0f;
+            delta += l->n;
         }
     return count;
 }

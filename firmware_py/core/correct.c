@@ -140,7 +140,8 @@ static void add_entries(const layer *l, float *y) {
     }
 }
 
-/* The low-rank part of positions p .. end - 1: y += (x A) B, position by position; sums over rows, then over ranks, each in order. */
+/* The low-rank part of positions p .. end - 1: y += (x A) B, position by position; sums over rows, then over ranks,
+ * each in order. */
 static void add_low_rank(const layer *l, uint32_t p, uint32_t end, float *low, float *y) {
     const size_t rank = l->d.rank, n = l->n;
     float *h = low, *share = low + rank;

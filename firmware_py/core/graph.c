@@ -97,8 +97,8 @@ static int taken_over(const rram_node *d, uint32_t i, const buffers *plan) {
     return 0;
 }
 
-/* The value to which analog node i may add its output where it lies, because that is all that the node after it does; 0:
- * none. Neither is needed beside the sum, forward or backward, and the node's own input lies elsewhere. */
+/* The value to which analog node i may add its output where it lies, because that is all that the node after it does;
+ * 0: none. Neither is needed beside the sum, forward or backward, and the node's own input lies elsewhere. */
 int adds_in_place(const rram_node *nodes, uint32_t i, const buffers *plan) {
     const rram_node *d = nodes + i + 1;
     if (nodes[i].op != RRAM_ANALOG || i + 1 >= plan->nodes || d->op != RRAM_ADD || d->from_count != 2) return 0;
@@ -118,7 +118,8 @@ uint32_t lowest_place(const buffers *plan, uint32_t from, uint32_t until, uint32
     uint32_t at = 0;
     for (uint32_t other = 0; other <= 2 * plan->nodes; other++) {
         const uint32_t start = plan->start[other], end = start + plan->size[other];
-        if (!plan->size[other] || start == UINT32_MAX || plan->until[other] < from || until < born(plan, other)) continue;
+        if (!plan->size[other] || start == UINT32_MAX) continue;
+        if (plan->until[other] < from || until < born(plan, other)) continue;
         if (at < end && start < at + size) {
             at = end;
             other = UINT32_MAX; /* from the first again */
@@ -133,9 +134,10 @@ static void place_block(buffers *plan, uint32_t block) {
     if (end > plan->total) plan->total = end;
 }
 
-/* Blocks share memory where they are not needed at the same time: first, one behind the other, what is kept for learning,
- * then the outputs, the largest first. plan: nodes, and sizes of what they keep. The backward pass takes the same plan the other way round: an error is needed from the
- * last node that takes the output to the one that gives it, and what a node keeps from the last node to it. */
+/* Blocks share memory where they are not needed at the same time; they are placed in the order in which they come. plan:
+ * nodes, and sizes of what they keep for learning. The backward pass takes the same plan the other way round: an error is
+ * needed from the last node that takes the output to the one that gives it, and what a node keeps from the last node of
+ * all to itself. */
 void plan_buffers(const rram_desc *desc, buffers *plan) {
     const uint32_t values = desc->node_count + 1, blocks = values + desc->node_count;
     for (uint32_t v = 0; v < blocks; v++) {
@@ -160,5 +162,8 @@ void plan_buffers(const rram_desc *desc, buffers *plan) {
         if (i == 0) place_block(plan, 0);
         place_block(plan, i + 1);
     }
-    for (uint32_t v = 0; v < blocks; v++) plan->start[v] = plan->size[plan->shares[v]] ? plan->start[plan->shares[v]] : 0;
+    for (uint32_t v = 0; v < blocks; v++) {
+        const uint32_t own = plan->shares[v];
+        plan->start[v] = plan->size[own] ? plan->start[own] : 0;
+    }
 }

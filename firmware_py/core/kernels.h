@@ -78,10 +78,15 @@ typedef struct kernels {
                    size_t entries, float *out);
     /* y[p][j] += x[j * pitch + p * step], j < n */
     void (*add)(float *y, size_t count, size_t n, const float *x, size_t pitch, size_t step);
-    /* NULL where code is small: y[p][j] += sum in order of x[p * step + at[k]] * value[k][j], j < n, for the positions of each run; value's rows
-     * are `pitch` long, zero past n */
+    /* y[p][j] += sum in order of x[p * step + at[k]] * value[k][j], j < n, for the positions of each run; value's rows
+     * are `pitch` long, zero past n. This and the next two: NULL where code is small */
     void (*dense)(const float *x, const stretch *runs, size_t run_count, size_t step, const uint32_t *at, size_t rows,
                   const float *value, size_t n, size_t pitch, float *y);
+    /* to[i] += from[i]; to: int64 or int32 */
+    void (*accumulate)(const int32_t *from, size_t count, int wide, void *to);
+    /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n
+     */
+    void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
     void (*relu)(const float *x, size_t count, float *y);
     /* one bit for each element, 16 in a word: is it positive? and: zero where the bit is not set */
     void (*signs)(const float *y, size_t count, uint16_t *bits);
@@ -93,11 +98,6 @@ typedef struct kernels {
     float (*quantize)(const float *delta, size_t count, const float *gain, size_t n, int16_t *c);
     /* sum of a[i] * b[i]; both may be read past the end, where a is zero; |a| <= 127, |b| <= 255, count <= 65536 */
     int32_t (*correlate)(const int16_t *a, const int16_t *b, size_t count);
-    /* NULL where code is small: to[i] += from[i]; to: int64 or int32 */
-    void (*accumulate)(const int32_t *from, size_t count, int wide, void *to);
-    /* NULL where code is small: transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n
-     */
-    void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
 } kernels;
 
 #if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)

@@ -42,8 +42,8 @@ const kernels *kernels_of(int variant) {
 /* What node i needs for a while, beside the outputs: the most of any of its phases. */
 static size_t scratch_size(const rram_desc *desc, const step *s, const layer *l, int shared) {
     const rram_node *d = s->d;
-    const size_t input = (s->in_size + LANES_MAX) * sizeof(float);
-    if (d->op != RRAM_ANALOG) return (d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && shared && s->learns ? input : 0;
+    const int pool = d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL;
+    if (d->op != RRAM_ANALOG) return pool && shared && s->learns ? (s->in_size + LANES_MAX) * sizeof(float) : 0;
     size_t most = 0;
     const size_t needs[6] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
                              s->learns ? learn_scratch(l) : 0, adc_scratch(l, desc),

@@ -17,7 +17,7 @@
 #define RRAM_NODES 514    /* nodes of one half of the octave grid */
 #define RRAM_MAX_ROWS 256 /* rows of one tile at most */
 #ifndef RRAM_MAX_NODES
-#define RRAM_MAX_NODES 512 /* set-up takes 20 bytes of stack for each */
+#define RRAM_MAX_NODES 512 /* set-up takes 25 bytes of stack for each */
 #endif
 
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
