@@ -20,7 +20,8 @@ from cffi import FFI
 HERE = Path(__file__).resolve().parent
 SOURCES = sorted((HERE / "core").glob("*.c"))
 # No contraction: a fused multiply-add rounds once where numerics.md rounds twice. The errno of sqrtf is of no interest.
-FLAGS = ["-std=c99", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
+FLAGS = ["-std=c99", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",
+         "-DRRAM_SCALAR"]  # beside NEON, too: the self-test and the tests compare every variant
 STRIP = ["-s"] if sys.platform == "linux" else []  # Python's own flags ask for debug information: 1.4 MB of 1.5
 
 

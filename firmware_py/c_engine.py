@@ -94,7 +94,8 @@ def _plain(x: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 class CEngine:
-    """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests.
+    """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests;
+    without `learning` it has no memory for that, and refuses to.
 
     The arena holds cells, plan and buffers; nothing is allocated in it later. Calls of several threads take turns.
     """
@@ -104,7 +105,7 @@ class CEngine:
 
     def __init__(
         self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None,
-        age: Age = NEW,
+        age: Age = NEW, learning: bool = True,
     ) -> None:  # fmt: skip
         module = core()
         self._ffi, self._lib = module.ffi, module.lib
@@ -119,6 +120,7 @@ class CEngine:
         self._one_view = self._view(self._floats, self._one)
         self._pinned: list[Any] = []  # the core keeps pointers into these
         self.description = self._describe(seed, effects, age)
+        self.description.fixed = not learning
         self.arena_bytes = int(self._lib.rram_arena_size(self.description))
         if self.arena_bytes == 0:
             raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
@@ -168,6 +170,8 @@ class CEngine:
         """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
         classes = len(self.bundle.classes)
         refuse_integer(self.bundle.nodes, "learn")
+        if self.description.fixed:
+            raise RramError("learn: an engine without learning given, expected learning=True")
         check_state(self.correction.layers[-1], adapt)
         if x.shape != self.bundle.input_shape or not 0 <= label < classes:
             raise RramError(f"learn: image of shape {list(x.shape)} with label {label}, expected "

@@ -67,6 +67,8 @@ class Chip:
     Cells drift with time where the bundle has a law, `age_s` being seconds since programming, and move with reads where
     it has a disturb; reads count from the moment at which the chip is restored or `refresh`ed.
 
+    With `learning` False the chip predicts and calibrates, and the C core needs less memory.
+
     Images are uint8 or float32 in [0, 1], of the bundle's input shape. A chip is for one thread at a time: where two
     meet in it, the second gets RramError. Any number of chips may work in parallel, of one Bundle, too.
     """
@@ -79,6 +81,7 @@ class Chip:
         effects: Effects | None = None,
         adapt: AdaptConfig | None = None,
         age_s: float = 0.0,
+        learning: bool = True,
     ) -> None:
         if not _whole(seed):
             raise RramError(f"chip: seed: {seed!r} is not a whole number")
@@ -95,16 +98,18 @@ class Chip:
         self.watch = None if self.adapt.guard is None else Watch(self.adapt.guard)
         self._free = threading.RLock()  # the guard reads while a label is learned
         self.age = Age(checked_age(bundle, age_s))
+        self.learning = learning
         self._made_by = _engine(engine)
         self.engine: Engine = self._made()
 
     def _made(self) -> Engine:
-        engine: Engine = self._made_by(self.bundle, self.seed, self.effects, self.correction, age=self.age)
+        options = {} if self._made_by is NumpyEngine else {"learning": self.learning}
+        engine: Engine = self._made_by(self.bundle, self.seed, self.effects, self.correction, age=self.age, **options)
         return engine
 
     @staticmethod
     def open(path: str | Path, **options: Any) -> Chip:
-        """Open a bundle file as a chip; options as for Chip (seed, engine, effects, adapt, age_s)."""
+        """Open a bundle file as a chip; options as for Chip (seed, engine, effects, adapt, age_s, learning)."""
         return Chip(Bundle.open(path), **options)
 
     @_alone
@@ -146,6 +151,8 @@ class Chip:
         if not _whole(label) or not 0 <= label < classes:
             raise RramError(f"label: {label!r} is not a whole number from 0 to {classes - 1}")
         refuse_integer(self.bundle.nodes, "learn")
+        if not self.learning:
+            raise RramError("learn: a chip without learning given, expected one opened with learning=True")
         image = self._images(_array(x)[None])[0]
         if self.watch:
             logits = self.logits_many(image[None])[0]

@@ -179,6 +179,7 @@ def _c_header(commands: Any) -> None:
     parser.add_argument("--vectors", metavar="N", type=_natural, default=0,
                         help="also N of the bundle's calibration vectors (default 0)")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="the chip as programmed: no saved state")
+    parser.add_argument("--no-learning", action="store_true", help="no memory for learning: it predicts and calibrates")
     _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
     _add_cells(parser)
 

@@ -178,7 +178,8 @@ def _open(options: Namespace) -> Chip:
     guard: dict[str, Any] = {"guard": None} if getattr(options, "no_guard", False) else {}
     config = AdaptConfig(**{key: value for key, value in given.items() if value is not None}, **guard)
     bundle = Bundle.open(options.bundle)
-    chip = Chip(bundle, options.seed, options.engine, effects, config, _age(options, bundle))
+    chip = Chip(bundle, options.seed, options.engine, effects, config, _age(options, bundle),
+                learning=not getattr(options, "no_learning", False))  # fmt: skip
     if options.engine == "auto" and chip.engine.name != "c":
         _note("working on the NumPy engine: the C core is not built (python -m firmware_py.build_core builds it)")
     return chip

@@ -13,6 +13,7 @@ from benchmarks.runtime import growth, long_run, peers
 from benchmarks.runtime.bundles import lenet5, resnet8
 from benchmarks.runtime.figure import Figure, say
 from firmware_py.bench import bench
+from firmware_py.chip import Chip
 
 Part = Callable[[], list[Figure]]
 KB = 1024
@@ -54,6 +55,8 @@ def alone(name: str, path: Path, bar: float, arena: float, whole: bool) -> list[
     found.append(Figure(f"{name}, learn_one against predict_one", told["ratio_learn"], "times", 3.0))
     if told["arena_bytes"] is not None:
         found.append(Figure(f"{name}, arena", round(told["arena_bytes"] / KB, 1), "KB", arena))
+        fixed = Chip.open(path, engine="c", learning=False).engine.arena_bytes  # type: ignore[attr-defined]
+        found.append(Figure(f"{name}, arena without learning", round(fixed / KB, 1), "KB", arena))
     if whole and told["rss_mb"] is not None:
         bare = _bare_python_mb()
         found += [Figure("rram-edge predict, resident above a bare Python", round(told["rss_mb"] - bare, 1), "MB", 40),

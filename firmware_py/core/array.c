@@ -15,7 +15,7 @@ typedef struct run {
 } run;
 
 typedef struct sums_scratch {
-    int16_t *x2; /* (code^2) >> 1, like code */
+    int16_t *x2; /* (code^2) >> 1 of the rows that a strip reads */
     int32_t *acc, *acc2;
     uint32_t *word; /* draws */
     uint32_t *base;
@@ -23,10 +23,17 @@ typedef struct sums_scratch {
     uint32_t *columns; /* [pad_h][2] */
 } sums_scratch;
 
-static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
+/* Output rows that a strip covers at most. */
+static uint32_t strip_rows(const layer *l) {
+    const uint32_t rows = (strip_positions(l) + l->d.out_w - 2) / l->d.out_w + 1;
+    return rows < l->d.out_h ? rows : l->d.out_h;
+}
+
+static size_t sums_memory(const layer *l, sums_scratch *m) {
     const size_t strip = strip_positions(l), outputs = strip * l->n + SLACK;
-    bump b = {memory, 0};
-    m->x2 = take(&b, (size_t)l->pad_h * l->pitch + SLACK, sizeof *m->x2);
+    const size_t rows = (size_t)(strip_rows(l) - 1) * l->d.sh + l->span_h;
+    bump b = {l->scratch, l->computing};
+    m->x2 = take(&b, rows * l->pitch + SLACK, sizeof *m->x2);
     m->acc = take(&b, outputs, sizeof *m->acc);
     m->acc2 = take(&b, outputs, sizeof *m->acc2);
     m->word = take(&b, outputs, sizeof *m->word);
@@ -38,21 +45,20 @@ static size_t sums_memory(const layer *l, void *memory, sums_scratch *m) {
 
 size_t sums_scratch_size(const layer *l) {
     sums_scratch m;
-    return sums_memory(l, NULL, &m);
+    return sums_memory(l, &m);
 }
 
-/* x [in], or codes [in], to codes with zeros around them. temporary: room for the input. */
-static void convert_inputs(const kernels *kern, layer *l, const float *x, const int32_t *codes, int16_t *temporary) {
+/* x [in], or codes [in], to codes with zeros around them. What the DAC writes past the end of a row is zero, too. */
+static void convert_inputs(const kernels *kern, layer *l, const float *x, const int32_t *codes) {
     const rram_node *d = &l->d;
-    const size_t row = (size_t)d->in_w * d->in_c;
     const int padded = d->in_h != l->pad_h || d->in_w != l->pad_w;
-    int16_t *code = padded ? temporary : l->code;
-    memset(l->code, 0, (padded ? code_room(l) : 0) * sizeof *l->code);
-    for (size_t i = 0; codes && i < d->in_h * row; i++) code[i] = (int16_t)codes[i];
-    if (!codes) kern->dac(x, d->in_h * row, l->coded ? 1.0f : d->dac_lsb, (float)l->lo, (float)l->hi, code);
-    if (!padded) return;
+    const size_t rows = padded ? d->in_h : 1, row = (size_t)d->in_w * d->in_c * (padded ? 1 : d->in_h);
     int16_t *to = l->code + d->pad_top * l->pitch + d->pad_left * d->in_c;
-    for (uint32_t y = 0; y < d->in_h; y++) memcpy(to + y * l->pitch, temporary + y * row, row * sizeof *to);
+    if (padded) memset(l->code, 0, (size_t)l->pad_h * l->pitch * sizeof *to);
+    for (size_t y = 0; y < rows; y++, to += l->pitch) {
+        for (size_t i = 0; codes && i < row; i++) to[i] = (int16_t)codes[y * row + i];
+        if (!codes) kern->dac(x + y * row, row, l->coded ? 1.0f : d->dac_lsb, (float)l->lo, (float)l->hi, to);
+    }
 }
 
 /* Columns of a padded row of codes that are not zero: from[0] .. from[1] - 1; pad_w and 0 where there is none. */
@@ -86,16 +92,20 @@ static void find_live(const layer *l, uint32_t *columns) {
     }
 }
 
-/* The next positions to compute, at most `most`, from position *at on: their places into m->base, as runs into m->runs.
- */
-static uint32_t next_strip(const layer *l, uint32_t *at, uint32_t most, sums_scratch *m, uint32_t *runs) {
-    const uint32_t width = l->d.out_w, step = l->d.sw * l->d.in_c;
-    uint32_t count = 0, p = *at, y = p / width, x = p % width;
-    for (*runs = 0; y < l->d.out_h && count < most; y += x == width, x = x == width ? 0 : x) {
+/* The next positions to compute, from position *at on: their places, relative to input row *row, into m->base, as runs
+ * into m->runs. */
+static uint32_t next_strip(const layer *l, uint32_t *at, sums_scratch *m, uint32_t *runs, uint32_t *row) {
+    const uint32_t width = l->d.out_w, step = l->d.sw * l->d.in_c, most = strip_positions(l);
+    uint32_t count = 0, p = *at, y = p / width, x = p % width, end_row = l->d.out_h;
+    for (*runs = 0; y < end_row && count < most; y += x == width, x = x == width ? 0 : x) {
         if (x < l->live[2 * y]) x = l->live[2 * y];
         const uint32_t end = l->live[2 * y + 1], left = end > x ? end - x : 0,
                        n = left < most - count ? left : most - count;
-        const uint32_t first = y * width + x, place = y * l->d.sh * l->pitch + x * step;
+        if (n && !count) {
+            *row = y * l->d.sh;
+            end_row = y + strip_rows(l) < end_row ? y + strip_rows(l) : end_row;
+        }
+        const uint32_t first = y * width + x, place = (y * l->d.sh - *row) * l->pitch + x * step;
         uint32_t *base = m->base + count;
         for (uint32_t i = 0; i < n; i++) base[i] = place + i * step;
         if (n && *runs && m->runs[*runs - 1].first + m->runs[*runs - 1].count == first)
@@ -141,37 +151,33 @@ static void convert_strip(const rram_net *net, layer *l, const stream *st, uint3
     }
 }
 
-/* For gradients, whose codes are bytes. */
-void keep_codes(const layer *l) {
-    const int16_t *restrict code = l->code;
-    uint8_t *restrict kept = l->kept;
-    for (size_t i = 0, count = (size_t)l->pad_h * l->pitch; i < count; i++) kept[i] = (uint8_t)code[i];
-}
-
 /* DAC, tiles with read noise, ADC, sum over tiles: x [in] or codes [in] -> l->s, and the codes stay in l->code. */
 void analog_sums(rram_net *net, layer *l, const float *x, const int32_t *codes, uint64_t read) {
     const kernels *kern = net->kern;
     const stream st = make_stream(net->key, RRAM_READ, l->index, read);
     const size_t n = l->n;
     sums_scratch m;
-    sums_memory(l, net->scratch, &m);
-    convert_inputs(kern, l, x, codes, m.x2);
-    if (net->read_noise) kern->square(l->code, (size_t)l->pad_h * l->pitch, m.x2);
+    sums_memory(l, &m);
+    convert_inputs(kern, l, x, codes);
     find_live(l, m.columns);
     memset(l->s, 0, (size_t)l->p * n * (l->wide ? sizeof(int32_t) : sizeof(int16_t)));
-    for (uint32_t at = 0, runs, count; (count = next_strip(l, &at, strip_positions(l), &m, &runs)) > 0;)
+    for (uint32_t at = 0, row = 0, runs, count; (count = next_strip(l, &at, &m, &runs, &row)) > 0;) {
+        const int16_t *code = l->code + (size_t)row * l->pitch;
+        const size_t rows = m.base[count - 1] / l->pitch + l->span_h;
+        if (net->read_noise) kern->square(code, rows * l->pitch, m.x2);
         for (uint32_t t = 0; t < l->tiles; t++) {
             const uint32_t q = l->tile_q[t];
             const size_t pairs = l->tile_q[t + 1] - q;
             const int16_t *w = l->w + q * n * 2;
             const uint8_t *v = l->v + q * n * 2;
             if (l->shift) {
-                kern->grouped(l->code, m.base, count, l->off + q, pairs, w, n, l->shift, m.acc);
+                kern->grouped(code, m.base, count, l->off + q, pairs, w, n, l->shift, m.acc);
                 if (net->read_noise) kern->grouped_u8(m.x2, m.base, count, l->off + q, pairs, v, n, l->shift, m.acc2);
             } else {
-                kern->dot(l->code, m.base, count, l->off + q, pairs, w, n, m.acc);
+                kern->dot(code, m.base, count, l->off + q, pairs, w, n, m.acc);
                 if (net->read_noise) kern->dot_u8(m.x2, m.base, count, l->off + q, pairs, v, n, m.acc2);
             }
             convert_strip(net, l, &st, t, runs, &m);
         }
+    }
 }

@@ -26,16 +26,22 @@ FN void body_digital(const void *s, int wide, size_t count, size_t n, const floa
         }                                                                                           \
         for (size_t b = 0; b < WIDE; b++) vf_store(out + b * LANES, sum[b]);                        \
     }
-SPARSE(8)
 SPARSE(4)
+#if !SMALL
+SPARSE(8)
 SPARSE(2)
+#endif
 
 FN void body_sparse(const float *x, size_t count, const uint32_t *at, const uint16_t *row, const float *value,
                     size_t entries, float *out) {
     size_t f = 0;
+#if SMALL
+    for (; f < count; f += 4) body_sparse_4(x + f, at, row, value, entries, out + f);
+#else
     for (; f + 6 * LANES < count; f += 8 * LANES) body_sparse_8(x + f, at, row, value, entries, out + f);
     for (; f + 2 * LANES < count; f += 4 * LANES) body_sparse_4(x + f, at, row, value, entries, out + f);
     for (; f < count; f += 2 * LANES) body_sparse_2(x + f, at, row, value, entries, out + f);
+#endif
 }
 
 FN void body_planes(const int16_t *code, size_t count, size_t c, float lsb, float *out) {

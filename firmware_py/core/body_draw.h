@@ -26,7 +26,7 @@ FN schedule body_schedule(const stream *st) {
 }
 
 #define GROUPS \
-    3 /* of QLANES blocks, drawn side by side: a round must wait for the one before, so one group leaves units idle */
+    (SMALL ? 1 : 3) /* of QLANES blocks, drawn side by side: a round waits for the one before, one group leaves units idle */
 #define DRAWN (4 * QLANES / LANES) /* vectors of words in one group */
 
 /* Ten rounds; the first block of each group in its counter's first lane. High halves hold rubbish that no operation

@@ -21,6 +21,9 @@ FN void body_square(const int16_t *code, size_t count, int16_t *x2) {
     }
 }
 
+#if SMALL
+#include "small.h"
+#else
 /* 8 positions x LANES columns; W loads LANES pairs of weights. */
 #define DOT_POSITIONS(NAME, TYPE, LOAD)                                                                               \
     FN void NAME(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,         \
@@ -136,6 +139,7 @@ FN void body_dot_u8(const int16_t *x, const uint32_t *base, size_t positions, co
     }
 DOT_GROUPED(body_grouped, int16_t)
 DOT_GROUPED(body_grouped_u8, uint8_t)
+#endif
 
 FN vi body_load_s(const void *s, size_t e, int wide) {
     return wide ? vi_load((const int32_t *)s + e) : vi_load_i16((const int16_t *)s + e);

@@ -12,6 +12,7 @@ struct rram_calibration {
     ideal ideal;
     fit fit;
     float *backup; /* the correction as it was */
+    float *aim;    /* [P][N] y* of one image */
     void *room;    /* for a pass */
     size_t size;
 };
@@ -28,16 +29,18 @@ static int carried(const rram_net *net, const layer *l) {
 
 /* Where a calibration's parts lie: itself, rows of the ideal weights, the backup; the rest is for passes. */
 static size_t place_calibration(const rram_net *net, unsigned char *base, rram_calibration *parts) {
-    size_t widest = 0, numbers = 0;
+    size_t widest = 0, numbers = 0, outputs = 0;
     for (uint32_t i = 0; i < net->layer_count; i++) {
         const layer *l = net->layers + i;
         widest = l->n > widest ? l->n : widest;
+        outputs = (size_t)l->p * l->n > outputs ? (size_t)l->p * l->n : outputs;
         numbers += 2 * (size_t)l->n + entries_of(l);
     }
     bump b = {base, 0};
     take(&b, 1, sizeof(rram_calibration));
     parts->ideal.rows = take(&b, IDEAL_ROWS * widest, sizeof(float));
     parts->backup = take(&b, numbers, sizeof(float));
+    parts->aim = take(&b, outputs, sizeof(float));
     parts->room = base ? base + b.used : NULL;
     return b.used;
 }
@@ -105,26 +108,22 @@ rram_calibration *rram_calibration_start(rram_net *net, uint32_t kind, void *mem
     return c;
 }
 
-/* An image behind the chip, whose layer has its codes and sums now, and behind the ideal network: y*. */
-static void count_image(rram_calibration *c, const float *y) {
+/* An image through the ideal network, which gives y*, then through the chip, whose layer has its codes and sums. */
+static void count_image(rram_calibration *c, const float *x, const uint8_t *bytes, uint64_t read) {
     const layer *l = c->fit.l;
+    if (c->index == c->net->layer_count) return;
     const uint64_t largest = ((uint64_t)l->tiles << (l->d.adc_bits - 1)) * 255; /* of any product of a sum and a code */
     if (c->images >= ((uint64_t)1 << 62) / largest / l->p) c->code = RRAM_IMAGES;
-    if (c->code == 0) add_image(&c->fit, y);
+    const float *y = walk(c->net, bytes ? from_bytes(c->net, bytes) : x, read, 0, c->node + 1, &c->ideal);
+    memcpy(c->aim, y, (size_t)l->p * l->n * sizeof *y);
+    walk(c->net, bytes ? from_bytes(c->net, bytes) : x, read, 0, c->node + 1, NULL);
+    if (c->code == 0) add_image(&c->fit, c->aim);
     c->images++;
 }
 
-void rram_calibration_image(rram_calibration *c, const float *x, uint64_t read) {
-    if (c->index == c->net->layer_count) return;
-    walk(c->net, x, read, 0, c->node + 1, NULL);
-    count_image(c, walk(c->net, x, read, 0, c->node + 1, &c->ideal));
-}
+void rram_calibration_image(rram_calibration *c, const float *x, uint64_t read) { count_image(c, x, NULL, read); }
 
-void rram_calibration_bytes(rram_calibration *c, const uint8_t *x, uint64_t read) {
-    if (c->index == c->net->layer_count) return;
-    walk(c->net, from_bytes(c->net, x), read, 0, c->node + 1, NULL);
-    count_image(c, walk(c->net, from_bytes(c->net, x), read, 0, c->node + 1, &c->ideal));
-}
+void rram_calibration_bytes(rram_calibration *c, const uint8_t *x, uint64_t read) { count_image(c, NULL, x, read); }
 
 static int stop(rram_calibration *c, int code) {
     copy_correction(c, 1);
@@ -165,11 +164,7 @@ static int calibrate(rram_calibration *c, const float *x, const uint8_t *bytes, 
     const size_t in = c->net->steps[0].in_size;
     int code;
     do {
-        for (size_t i = 0; i < count; i++)
-            if (x)
-                rram_calibration_image(c, x + i * in, read + i);
-            else
-                rram_calibration_bytes(c, bytes + i * in, read + i);
+        for (size_t i = 0; i < count; i++) count_image(c, x ? x + i * in : NULL, x ? NULL : bytes + i * in, read + i);
         code = rram_calibration_pass(c, gained);
     } while (code == RRAM_AGAIN);
     return code;

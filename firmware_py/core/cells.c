@@ -58,16 +58,12 @@ static void draw_row(const rram_net *net, const layer *l, const rram_desc *desc,
                      cells_memory *m) {
     const uint32_t first = (plane * l->k + k) * l->n, skip = first & 3;
     const uint8_t *level = l->d.levels + first;
-    const size_t blocks = (skip + l->n + 3) / 4;
     const int spread = (desc->effects & RRAM_PROGRAMMING) != 0, faulty = spread && desc->faults[1] > 0;
     const double decades = (desc->effects & RRAM_DRIFT) && desc->drift_mean ? desc->decades : 0,
                  disturbed = (desc->effects & RRAM_DISTURB) && desc->disturbed ? desc->disturbed[l->index] : 0;
-    const stream program = make_stream(net->key, RRAM_PROGRAM, l->index, 0),
-                 fault = make_stream(net->key, RRAM_FAULT, l->index, 0),
-                 path = make_stream(net->key, RRAM_DRIFT_PATH, l->index, 0);
-    if (spread) net->kern->words(&program, first >> 2, blocks, m->program);
-    if (faulty) net->kern->words(&fault, first >> 2, blocks, m->fault);
-    if (decades != 0) net->kern->words(&path, first >> 2, blocks, m->path);
+    if (spread) draw_words(net, l, RRAM_PROGRAM, first, l->n, m->program);
+    if (faulty) draw_words(net, l, RRAM_FAULT, first, l->n, m->fault);
+    if (decades != 0) draw_words(net, l, RRAM_DRIFT_PATH, first, l->n, m->path);
     if (decades != 0) net->kern->normals(net->normal, m->path + skip, l->n, m->z);
     for (uint32_t j = 0; j < l->n; j++) {
         int32_t g = desc->target[level[j]];
@@ -109,7 +105,7 @@ static void place_row(const rram_net *net, layer *l, const rram_desc *desc, uint
 int draw_cells(rram_net *net, layer *l, const rram_desc *desc) {
     const size_t n = l->n;
     cells_memory m;
-    cells_memory_at(l, net->scratch, &m);
+    cells_memory_at(l, l->scratch, &m);
     for (size_t i = 0; i < 2 * (size_t)l->k * n; i++)
         if (l->d.levels[i] >= desc->level_count) return 0;
     for (uint32_t t = 0; t < l->tiles; t++) {

@@ -22,14 +22,13 @@ size_t adc_scratch(const layer *l, const rram_desc *desc) {
 void draw_adcs(rram_net *net, layer *l, const rram_desc *desc) {
     float *z;
     size_t used;
-    uint32_t *word = adc_draws(l, net->scratch, &z, &used);
-    const stream st = make_stream(net->key, RRAM_ADC, l->index, 0);
+    uint32_t *word = adc_draws(l, l->scratch, &z, &used);
     const size_t n = l->n, pitch = n + LANES_MAX;
     if (!(desc->effects & RRAM_CONVERTER_ERRORS)) l->adc = NULL;
     for (uint32_t a = 0; l->adc && a < adc_count(l, net->adc_share); a++) {
         float *gain = l->adc + a * 2 * pitch, *offset = gain + pitch;
         const uint32_t first = 2 * a * l->n, skip = first & 3;
-        net->kern->words(&st, first >> 2, (skip + 2 * n + 3) / 4, word);
+        draw_words(net, l, RRAM_ADC, first, 2 * n, word);
         net->kern->normals(net->normal, word + skip, 2 * n, z);
         for (size_t j = 0; j < pitch; j++) {
             const float *drawn = z + 2 * (j % n);

@@ -9,11 +9,11 @@
 static size_t divided_offset(const rram_node *d, size_t i) { return (i / d->kw * d->in_w + i % d->kw) * d->in_c; }
 
 static void window_offsets(const rram_node *d, size_t *at) {
-    for (size_t i = 0; i < (size_t)d->kh * d->kw && i < SMALL; i++) at[i] = divided_offset(d, i);
+    for (size_t i = 0; !RRAM_SMALL && i < (size_t)d->kh * d->kw && i < SMALL; i++) at[i] = divided_offset(d, i);
 }
 
 static size_t window_offset(const rram_node *d, const size_t *at, size_t i) {
-    return i < SMALL ? at[i] : divided_offset(d, i);
+    return !RRAM_SMALL && i < SMALL ? at[i] : divided_offset(d, i);
 }
 
 /* Which of each window is the first maximum, by what the pool gave. */

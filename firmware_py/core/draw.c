@@ -23,6 +23,12 @@ stream make_stream(const uint32_t key[2], uint32_t purpose, uint32_t layer_index
     return st;
 }
 
+/* Words of elements first .. first + count - 1 of what is drawn once for a chip's life, behind first & 3 others. */
+void draw_words(const rram_net *net, const layer *l, uint32_t purpose, uint32_t first, size_t count, uint32_t *word) {
+    const stream st = make_stream(net->key, purpose, l->index, 0);
+    net->kern->words(&st, first >> 2, ((first & 3) + count + 3) / 4, word);
+}
+
 #define PART 32 /* elements drawn into a buffer at once: the kernels write whole vectors, and more than asked for */
 
 static uint32_t part_of(uint32_t at, size_t left) {

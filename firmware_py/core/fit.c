@@ -104,7 +104,7 @@ void add_image(fit *f, const float *y) {
         if (f->rows == 0 && f->first == 0) f->start = (double)y[at];
         for (uint32_t i = 0; i < f->count; i++) {
             const double target = (double)y[at + i], z = target - f->start;
-            add_row(f, f->columns + i, x, load_s(l, at + i), target);
+            add_row(f, f->columns + i, x, load_s(l, l->s, at + i), target);
             f->total += z, f->squares += z * z;
         }
         f->rows++;

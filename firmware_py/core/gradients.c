@@ -11,15 +11,15 @@
 static void column_gradients(const layer *l, size_t j, float scale, learn_memory *m) {
     const rram_node *d = &l->d;
     const size_t n = l->n, columns = d->out_w, rows = d->out_h, step = d->sw, pitch = (size_t)d->sh * l->pad_w;
-    const int16_t *c = m->c + j, *s = (const int16_t *)l->s + j;
+    const int16_t *c = m->c + j, *s = (const int16_t *)m->s + j;
     int64_t gain = 0, offset = 0;
     for (size_t oy = 0; oy < rows; oy++) {
         int16_t *to = m->column + oy * pitch;
-        if (l->wide || columns > SHORT_ROW) {
+        if (RRAM_SMALL || l->wide || columns > SHORT_ROW) {
             for (size_t ox = 0, e = oy * columns * n + j; ox < columns; ox++, e += n) {
                 to[ox * step] = m->c[e];
                 offset += m->c[e];
-                gain += m->c[e] * (int64_t)load_s(l, e);
+                gain += m->c[e] * (int64_t)load_s(l, m->s, e);
             }
         } else {
             int32_t row_gain = 0, row_offset = 0;
@@ -38,7 +38,7 @@ static void column_gradients(const layer *l, size_t j, float scale, learn_memory
 /* Sum over positions of code of the error times code of row k's input. */
 static int64_t entry_gradient(const kernels *kern, const layer *l, uint32_t k, size_t j, size_t span,
                               const learn_memory *m) {
-    const int16_t *input = m->planes + plane_of(l, j) + l->plane[k];
+    const int16_t *input = m->planes + plane_of(l, j, l->pad_h) + plane_offset(l, k, l->pad_h);
     int64_t sum = 0;
     for (size_t at = 0; at < span; at += MOST_PRODUCTS)
         sum += kern->correlate(m->column + at, input + at, span - at < MOST_PRODUCTS ? span - at : MOST_PRODUCTS);
@@ -48,6 +48,7 @@ static int64_t entry_gradient(const kernels *kern, const layer *l, uint32_t k, s
 /* Gradients of gain, offset and mask values from the error codes m->c and their scale. */
 void gradients(const kernels *kern, const layer *l, float scale, learn_memory *m) {
     const size_t span = plane_span(l), plane = (size_t)l->pad_h * l->pad_w;
+    kept_sums(l, m->s);
     memset(m->column, 0, (span + SLACK) * sizeof *m->column);
     const uint8_t *kept = l->kept;
     const int sign = l->d.signed_in ? 128 : 0;

@@ -84,80 +84,86 @@ int check_graph(const rram_desc *desc) {
     return 1;
 }
 
-/* The value whose memory node i may write its output over: taken here for the last time, and only once; -1: none. A sum
+/* The value whose memory node i may write its output over: taken here for the last time, and only once; 0: none. A sum
  * is formed of the first two, then the others are added. */
-static int32_t taken_over(const rram_node *d, uint32_t i, const buffers *plan) {
-    if (!is_activation(d->op) && d->op != RRAM_ADD && d->op != RRAM_THRESHOLDS) return -1;
+static int taken_over(const rram_node *d, uint32_t i, const buffers *plan) {
+    if (!is_activation(d->op) && d->op != RRAM_ADD && d->op != RRAM_THRESHOLDS) return 0;
     for (uint32_t k = 0; k < source_count(d) && k < 2; k++) {
         const int32_t source = source_of(d, i, k);
         uint32_t times = 0;
         for (uint32_t other = 0; other < source_count(d); other++) times += source_of(d, i, other) == source;
         if (source >= 0 && times == 1 && plan->until[source + 1] == i) return source + 1;
     }
-    return -1;
+    return 0;
 }
 
-static uint32_t born(uint32_t value) { return value ? value - 1 : 0; }
+/* The value to which analog node i may add its output where it lies, because that is all that the node after it does;
+ * 0: none. Neither is needed beside the sum, forward or backward, and the node's own input lies elsewhere. */
+int adds_in_place(const rram_node *nodes, uint32_t i, const buffers *plan) {
+    const rram_node *d = nodes + i + 1;
+    if (nodes[i].op != RRAM_ANALOG || i + 1 >= plan->nodes || d->op != RRAM_ADD || d->from_count != 2) return 0;
+    const int32_t other = d->from[d->from[0] == (int32_t)i];
+    if (d->from[0] != (int32_t)i && d->from[1] != (int32_t)i) return 0;
+    if (other < 0 || other == (int32_t)i || plan->until[i + 1] != i + 1 || plan->until[other + 1] != i + 1) return 0;
+    return plan->shares[source_of(nodes + i, i, 0) + 1] == plan->shares[other + 1] ? 0 : other + 1;
+}
 
-/* Lowest place for a value beside those that are placed and needed at the same time. */
-static size_t lowest_place(const buffers *plan, const unsigned char *placed, uint32_t values, uint32_t value) {
-    size_t at = 0;
-    for (uint32_t other = 0; other < values; other++) {
-        const size_t start = plan->start[other], end = start + plan->size[other];
-        if (!placed[other] || plan->until[other] < born(value) || plan->until[value] < born(other)) continue;
-        if (at < end && start < at + plan->size[value]) {
+/* From which node on a block is needed. */
+static uint32_t born(const buffers *plan, uint32_t block) {
+    return block > plan->nodes ? block - plan->nodes - 1 : block ? block - 1 : 0;
+}
+
+/* Lowest place for `size` units beside the blocks that have one and are needed between nodes `from` and `until`. */
+uint32_t lowest_place(const buffers *plan, uint32_t from, uint32_t until, uint32_t size) {
+    uint32_t at = 0;
+    for (uint32_t other = 0; other <= 2 * plan->nodes; other++) {
+        const uint32_t start = plan->start[other], end = start + plan->size[other];
+        if (!plan->size[other] || start == UINT32_MAX) continue;
+        if (plan->until[other] < from || until < born(plan, other)) continue;
+        if (at < end && start < at + size) {
             at = end;
-            other = (uint32_t)-1; /* from the first again */
+            other = UINT32_MAX; /* from the first again */
         }
     }
     return at;
 }
 
-/* Outputs share memory where they are not needed at the same time; the largest are placed first. The backward pass takes
- * the same plan the other way round: an error is needed from the last node that takes the output to the one that gives
- * it. */
+static void place_block(buffers *plan, uint32_t block) {
+    plan->start[block] = lowest_place(plan, born(plan, block), plan->until[block], plan->size[block]);
+    const uint32_t end = plan->start[block] + plan->size[block];
+    if (end > plan->total) plan->total = end;
+}
+
+/* Blocks share memory where they are not needed at the same time; they are placed in the order in which they come. plan:
+ * nodes, and sizes of what they keep for learning. The backward pass takes the same plan the other way round: an error is
+ * needed from the last node that takes the output to the one that gives it, and what a node keeps from the last node of
+ * all to itself. */
 void plan_buffers(const rram_desc *desc, buffers *plan) {
-    const uint32_t values = desc->node_count + 1;
-    unsigned char placed[RRAM_MAX_NODES + 1] = {0};
-    memset(plan, 0, sizeof *plan);
-    for (uint32_t v = 0; v < values; v++) plan->shares[v] = (uint16_t)v, plan->until[v] = born(v);
+    const uint32_t values = desc->node_count + 1, blocks = values + desc->node_count;
+    for (uint32_t v = 0; v < blocks; v++) {
+        plan->shares[v] = (uint16_t)v, plan->start[v] = UINT32_MAX;
+        plan->until[v] = (uint16_t)(v < values ? born(plan, v) : values);
+    }
     for (uint32_t i = 0; i < desc->node_count; i++)
         for (uint32_t k = 0; k < source_count(desc->nodes + i); k++)
-            plan->until[source_of(desc->nodes + i, i, k) + 1] = i;
+            plan->until[source_of(desc->nodes + i, i, k) + 1] = (uint16_t)i;
     for (uint32_t v = 0; v < values; v++) {
-        const rram_node *d = desc->nodes + born(v);
+        const rram_node *d = desc->nodes + born(plan, v);
         const size_t size = v ? outputs_of(d) : (size_t)d->in_h * d->in_w * d->in_c;
-        const int32_t over = v ? taken_over(d, v - 1, plan) : -1;
-        if (over >= 0) plan->shares[v] = plan->shares[over];
-        plan->size[v] = over >= 0 ? 0 : ((uint32_t)size + LANES_MAX + 15) & ~15u;
+        int over = v ? taken_over(d, v - 1, plan) : 0;
+        if (v && !over) over = adds_in_place(desc->nodes, v - 1, plan);
+        plan->size[v] = over ? 0 : (uint32_t)((size + LANES_MAX) * sizeof(float) / UNIT + 1);
+        if (over) plan->shares[v] = plan->shares[over];
     }
     for (uint32_t v = 0; v < values; v++)
         if (plan->until[v] > plan->until[plan->shares[v]]) plan->until[plan->shares[v]] = plan->until[v];
-    for (;;) {
-        uint32_t next = values;
-        for (uint32_t v = 0; v < values; v++)
-            if (plan->size[v] && !placed[v] && (next == values || plan->size[v] > plan->size[next])) next = v;
-        if (next == values) break;
-        plan->start[next] = lowest_place(plan, placed, values, next);
-        placed[next] = 1;
-        const size_t end = plan->start[next] + plan->size[next];
-        if (end > plan->total) plan->total = end;
+    for (uint32_t i = 0; i < desc->node_count; i++) {
+        place_block(plan, values + i);
+        if (i == 0) place_block(plan, 0);
+        place_block(plan, i + 1);
     }
-    for (uint32_t v = 0; v < values; v++) plan->start[v] = plan->start[plan->shares[v]];
-}
-
-/* The largest stretch of the memory for outputs that no output needs while node i is computed: elements. */
-size_t free_gap(const buffers *plan, uint32_t values, uint32_t i, size_t *start) {
-    size_t most = 0;
-    *start = 0;
-    for (uint32_t v = 0; v <= values; v++) { /* behind each value, and from the first element */
-        if (v < values && (!plan->size[v] || born(v) > i || plan->until[v] < i)) continue;
-        const size_t from = v < values ? plan->start[v] + plan->size[v] : 0;
-        size_t to = plan->total;
-        for (uint32_t o = 0; o < values; o++)
-            if (plan->size[o] && born(o) <= i && plan->until[o] >= i && plan->start[o] >= from && plan->start[o] < to)
-                to = plan->start[o];
-        if (to > from && to - from > most) most = to - from, *start = from;
+    for (uint32_t v = 0; v < blocks; v++) {
+        const uint32_t own = plan->shares[v];
+        plan->start[v] = plan->size[own] ? plan->start[own] : 0;
     }
-    return most;
 }

@@ -32,17 +32,17 @@ static void weights(const layer *l, const int32_t *target, uint32_t k, float *w)
 /* y [N] += the shares of IDEAL_ROWS rows at one position, in the order of the rows; x[r]: input of the first group. */
 static void add_rows(const layer *l, const float *const x[IDEAL_ROWS], const float *restrict w, float *restrict y) {
     const size_t n = l->n;
-    if (l->shift) {
-        for (uint32_t r = 0; r < IDEAL_ROWS; r++)
-            for (size_t j = 0; x[r] && j < n; j++) y[j] += x[r][l->shift[j]] * w[r * n + j];
+    if (RRAM_SMALL || l->shift) {
+        for (size_t r = 0; r < IDEAL_ROWS; r++)
+            for (size_t j = 0; x[r] && j < n; j++) y[j] += x[r][l->shift ? l->shift[j] : 0] * w[r * n + j];
         return;
     }
     float v[IDEAL_ROWS];
-    for (uint32_t r = 0; r < IDEAL_ROWS; r++) v[r] = x[r] ? *x[r] : 0.0f;
+    for (size_t r = 0; r < IDEAL_ROWS; r++) v[r] = x[r] ? *x[r] : 0.0f;
     for (size_t j = 0; j < n; j++) {
-        const float four = (((y[j] + v[0] * w[j]) + v[1] * w[n + j]) + v[2] * w[2 * n + j]) + v[3] * w[3 * n + j];
-        const float *more = w + 4 * n + j;
-        y[j] = (((four + v[4] * more[0]) + v[5] * more[n]) + v[6] * more[2 * n]) + v[7] * more[3 * n];
+        float sum = y[j];
+        for (size_t r = 0; r < IDEAL_ROWS; r++) sum += v[r] * w[r * n + j];
+        y[j] = sum;
     }
 }
 

@@ -5,7 +5,7 @@
 
 /* The sums of ADC codes of a layer: its output. */
 void integer_sums(const layer *l, int32_t *y) {
-    for (size_t e = 0; e < (size_t)l->p * l->n; e++) y[e] = load_s(l, e);
+    for (size_t e = 0; e < (size_t)l->p * l->n; e++) y[e] = load_s(l, l->s, e);
 }
 
 /* How many of its column's thresholds each sum has reached; y may lie over x. */

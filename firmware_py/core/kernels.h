@@ -79,9 +79,14 @@ typedef struct kernels {
     /* y[p][j] += x[j * pitch + p * step], j < n */
     void (*add)(float *y, size_t count, size_t n, const float *x, size_t pitch, size_t step);
     /* y[p][j] += sum in order of x[p * step + at[k]] * value[k][j], j < n, for the positions of each run; value's rows
-     * are `pitch` long, zero past n */
+     * are `pitch` long, zero past n. This and the next two: NULL where code is small */
     void (*dense)(const float *x, const stretch *runs, size_t run_count, size_t step, const uint32_t *at, size_t rows,
                   const float *value, size_t n, size_t pitch, float *y);
+    /* to[i] += from[i]; to: int64 or int32 */
+    void (*accumulate)(const int32_t *from, size_t count, int wide, void *to);
+    /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n
+     */
+    void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
     void (*relu)(const float *x, size_t count, float *y);
     /* one bit for each element, 16 in a word: is it positive? and: zero where the bit is not set */
     void (*signs)(const float *y, size_t count, uint16_t *bits);
@@ -93,18 +98,27 @@ typedef struct kernels {
     float (*quantize)(const float *delta, size_t count, const float *gain, size_t n, int16_t *c);
     /* sum of a[i] * b[i]; both may be read past the end, where a is zero; |a| <= 127, |b| <= 255, count <= 65536 */
     int32_t (*correlate)(const int16_t *a, const int16_t *b, size_t count);
-    /* to[i] += from[i]; to: int64 or int32 */
-    void (*accumulate)(const int32_t *from, size_t count, int wide, void *to);
-    /* transposed read of a pair of rows: sum over j of c[j] * w[j][0 and 1]; c holds pairs (c_j, 0) as int32, 0 past n
-     */
-    void (*transposed)(const int16_t *w, const int32_t *c, size_t n, int32_t out[2]);
 } kernels;
 
-extern const kernels kernels_scalar;
-#if defined(__x86_64__) && defined(__GNUC__)
-extern const kernels kernels_sse2, kernels_avx2, kernels_avx512, kernels_vnni;
-#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#define RRAM_NEON
 extern const kernels kernels_neon;
+#elif defined(__x86_64__) && defined(__GNUC__)
+extern const kernels kernels_sse2, kernels_avx2, kernels_avx512, kernels_vnni;
+#endif
+/* Every 64-bit ARM has NEON: there the scalar loops are a reference for tests, and only RRAM_SCALAR asks for them. */
+#if !defined(RRAM_NEON) || defined(RRAM_SCALAR)
+#define RRAM_HAS_SCALAR
+extern const kernels kernels_scalar;
+#endif
+
+/* Small rather than fast: one loop where there are several, without a change of any bit. */
+#ifndef RRAM_SMALL
+#if defined(__OPTIMIZE_SIZE__) && !defined(RRAM_NEON) && !defined(__x86_64__)
+#define RRAM_SMALL 1
+#else
+#define RRAM_SMALL 0
+#endif
 #endif
 
 #endif

@@ -1,6 +1,8 @@
 /* The inner loops in terms of the vector operations of one vec_*.h, which is included before; KERNELS names the table.
  * Kept to integer arithmetic and single IEEE operations in the order of numerics.md, so that all instruction sets
  * agree. */
+#define SMALL (LANES == 1 && RRAM_SMALL)
+
 #include "body_draw.h"
 #include "quick.h"
 #include "few.h"
@@ -24,12 +26,14 @@ const kernels KERNELS = {.name = KERNEL_NAME,
                          .planes = body_planes,
                          .sparse = body_sparse,
                          .add = body_add,
-                         .dense = body_dense,
                          .relu = body_relu,
                          .signs = body_signs,
                          .keep = body_keep,
                          .pool = body_pool,
                          .quantize = body_quantize,
-                         .correlate = body_correlate,
+#if !RRAM_SMALL
+                         .dense = body_dense,
                          .accumulate = body_accumulate,
-                         .transposed = body_transposed};
+                         .transposed = body_transposed,
+#endif
+                         .correlate = body_correlate};

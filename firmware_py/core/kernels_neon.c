@@ -1,6 +1,6 @@
 #include "kernels.h"
 
-#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#ifdef RRAM_NEON
 #define KERNELS kernels_neon
 #define KERNEL_NAME "neon"
 #include "vec_neon.h" /* first: the operations that the loops are made of */

@@ -4,55 +4,45 @@
 
 #include "learn.h"
 
-/* Memory from what the activation buffer has to spare, else from the scratch. */
-static void *take_spare(bump *spare, size_t room, bump *b, size_t count, size_t size) {
-    bump after = *spare;
-    void *piece = take(&after, count, size);
-    if (after.used > room) return take(b, count, size);
-    *spare = after;
-    return piece;
-}
-
-/* spare: `room` bytes that no output needs now. */
-static size_t learn_memory_at(const layer *l, void *memory, void *spare, size_t room, learn_memory *m) {
-    const size_t k = l->k, n = l->n, p = l->p, input = (size_t)l->pad_h * l->pitch;
-    const size_t rank = l->d.rank;
-    const int inner = l->inner, conv = inner && p > 1;
-    bump b = {memory, 0}, other = {spare, 0};
+static size_t learn_memory_at(const layer *l, learn_memory *m) {
+    const size_t k = l->k, n = l->n, p = l->p, rank = l->d.rank, most = l->d.covariance ? 2 + most_entries(l) : 0;
+    const size_t entries = entries_of(l), back = l->inner ? back_rows(l) : 0;
+    bump b = {l->scratch, 0};
     m->gain = take(&b, n, sizeof *m->gain);
     m->offset = take(&b, n, sizeof *m->offset);
-    m->value = take(&b, entries_of(l), sizeof *m->value);
+    m->value = take(&b, entries, sizeof *m->value);
     m->low_a = take(&b, k * rank, sizeof *m->low_a);
     m->low_b = take(&b, rank * n, sizeof *m->low_b);
     m->scale_a = take(&b, k * rank, sizeof *m->scale_a);
     m->scale_b = take(&b, rank * n, sizeof *m->scale_b);
     m->low_h = take(&b, rank, sizeof *m->low_h);
     m->low_e = take(&b, rank, sizeof *m->low_e);
-    m->phi = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->phi);
-    m->back = take(&b, l->d.covariance ? 2 + most_entries(l) : 0, sizeof *m->back);
+    m->phi = take(&b, most, sizeof *m->phi);
+    m->back = take(&b, most, sizeof *m->back);
     m->repeated = take(&b, n + LANES_MAX, sizeof *m->repeated);
     bump g = b; /* gradients first, then dLoss/dinput, in the same memory */
+    m->s = take(&g, p * n, l->wide ? sizeof(int32_t) : sizeof(int16_t));
     m->c = take(&g, p * n + SLACK, sizeof *m->c);
     m->column = take(&g, plane_span(l) + SLACK, sizeof *m->column);
-    m->planes = take(&g, l->plane_needed ? input + SLACK : 0, sizeof *m->planes);
-    m->dx = take(&b, inner ? input + 2 : 0, wide_errors(l) ? sizeof(int64_t) : sizeof(int32_t));
+    m->planes = take(&g, l->plane_needed ? (size_t)l->pad_h * l->pitch + SLACK : 0, sizeof *m->planes);
+    m->ce = take(&b, l->inner ? p * n + SLACK : 0, sizeof *m->ce);
+    m->dx = take(&b, l->inner ? (back + l->span_h - 1) * (size_t)l->pitch + 2 : 0,
+                 wide_errors(l) ? sizeof(int64_t) : sizeof(int32_t));
+    m->at = take(&b, back && entries ? k : 0, sizeof *m->at);
     bump t = b; /* the array's share first, then the mask's, but for the sums of the former */
-    m->ce = take(&t, inner ? p * n + SLACK : 0, sizeof *m->ce);
-    m->pairs = take(&t, inner && !conv ? n + SLACK : 0, sizeof *m->pairs);
-    m->dxs = take_spare(&other, room, &b, inner ? input : 0, sizeof *m->dxs);
-    m->wt = take_spare(&other, room, &t, conv ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
-    m->patch = take_spare(&other, room, &t, conv ? 8 * k : 0, sizeof *m->patch);
-    m->base = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->base);
-    m->error = take(&b, inner && entries_of(l) ? p : 0, sizeof *m->error);
-    m->at = take(&b, inner && entries_of(l) ? k : 0, sizeof *m->at);
+    m->pairs = take(&t, !RRAM_SMALL && l->inner && p == 1 ? n + SLACK : 0, sizeof *m->pairs);
+    m->wt = take(&t, !RRAM_SMALL && l->inner && p > 1 ? COLUMN_BLOCK * k : 0, sizeof *m->wt);
+    m->patch = take(&t, !RRAM_SMALL && l->inner && p > 1 ? 8 * k : 0, sizeof *m->patch);
+    m->dxs = take(&b, back * l->pitch, sizeof *m->dxs);
+    m->base = take(&b, back && entries ? p : 0, sizeof *m->base);
+    m->error = take(&b, back && entries ? p : 0, sizeof *m->error);
     if (t.used > b.used) b = t;
     return b.used > g.used ? b.used : g.used;
 }
 
-/* room: bytes of memory for outputs that are free while the layer learns. */
-size_t learn_scratch(const layer *l, size_t room) {
+size_t learn_scratch(const layer *l) {
     learn_memory m;
-    return learn_memory_at(l, NULL, NULL, room, &m);
+    return learn_memory_at(l, &m);
 }
 
 /* dLoss/dlogits of the cross-entropy, in place: softmax - onehot. */
@@ -66,7 +56,7 @@ static int learn_layer(rram_net *net, const step *s, const rram_adapt *adapt, ui
                        float *dx) {
     const layer *l = s->analog;
     learn_memory m;
-    learn_memory_at(l, net->scratch, s->spare, s->room, &m);
+    learn_memory_at(l, &m);
     const float scale = net->kern->quantize(s->y, (size_t)l->p * l->n, NULL, l->n, m.c);
     if (scale == 0.0f) return 0;
     gradients(net->kern, l, scale, &m);
@@ -96,8 +86,7 @@ static void digital_backward(const rram_net *net, const step *s, step *to) {
     else if (is_activation(s->d->op))
         activation_backward(s, s->y);
     if (pool) {
-        const int fits = s->room >= (s->in_size + LANES_MAX) * sizeof *dx;
-        dx = !to->reached ? to->y : fits ? s->spare : net->scratch;
+        dx = to->reached ? s->scratch : to->y;
         pool(s, s->y, dx);
     }
     give(to, dx);
@@ -106,7 +95,7 @@ static void digital_backward(const rram_net *net, const step *s, step *to) {
 void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits) {
     step *last = net->steps + net->step_count - 1;
     store_logits(net, forward(net, x, read, 1), logits);
-    if (!last->learns) return; /* integers: no correction */
+    if (!last->learns) return; /* integers, or fixed: no correction changes */
     softmax_error(last->y, last->out_size, label);
     last->reached = 1;
     for (uint32_t i = net->step_count; i-- > 0;) {

@@ -41,16 +41,19 @@ void low_rank_gradients(const layer *l, const float *delta, learn_memory *m) {
     }
 }
 
-/* The low-rank part's share of dLoss/dinput, added to m->dxs by position, then row. */
-void low_rank_backward(const layer *l, const float *delta, learn_memory *m) {
-    const size_t rank = l->d.rank;
+/* The low-rank part's share of dLoss/dinput in rows top .. bottom - 1 of the padded input, added to m->dxs by position,
+ * then row of the array. */
+void low_rank_backward(const layer *l, const float *delta, uint32_t top, uint32_t bottom, learn_memory *m) {
+    const size_t rank = l->d.rank, from = (size_t)top * l->pitch, to = (size_t)bottom * l->pitch;
     for (uint32_t p = 0; p < l->p; p++, delta += l->n) {
-        float *to = m->dxs + position_base(l, p);
+        const size_t base = position_base(l, p);
+        if (base >= to || base + l->span_h * l->pitch <= from) continue;
         position_errors(l, delta, m->low_e);
         for (uint32_t k = 0; k < l->k; k++) {
+            const size_t at = base + code_offset(l, k);
             float share = 0.0f;
             for (size_t q = 0; q < rank; q++) share += l->d.low_a[k * rank + q] * m->low_e[q];
-            to[code_offset(l, k)] += share;
+            if (at >= from && at < to) m->dxs[at - from] += share;
         }
     }
 }

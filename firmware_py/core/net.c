@@ -4,11 +4,13 @@
 #include "core.h"
 
 static const kernels *const VARIANTS[] = {
+#ifdef RRAM_HAS_SCALAR
     &kernels_scalar,
-#if defined(__x86_64__) && defined(__GNUC__)
-    &kernels_sse2,   &kernels_avx2, &kernels_avx512, &kernels_vnni,
-#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#endif
+#ifdef RRAM_NEON
     &kernels_neon,
+#elif defined(__x86_64__) && defined(__GNUC__)
+    &kernels_sse2,   &kernels_avx2, &kernels_avx512, &kernels_vnni,
 #endif
 };
 
@@ -38,22 +40,70 @@ const kernels *kernels_of(int variant) {
 }
 
 /* What node i needs for a while, beside the outputs: the most of any of its phases. */
-static size_t scratch_size(const rram_desc *desc, const rram_node *d, const layer *l, size_t room, int shared) {
+static size_t scratch_size(const rram_desc *desc, const step *s, const layer *l, int shared) {
+    const rram_node *d = s->d;
+    const int pool = d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL;
+    if (d->op != RRAM_ANALOG) return pool && shared && s->learns ? (s->in_size + LANES_MAX) * sizeof(float) : 0;
     size_t most = 0;
-    if ((d->op == RRAM_MAXPOOL || d->op == RRAM_AVGPOOL) && shared)
-        most = ((size_t)d->in_h * d->in_w * d->in_c + LANES_MAX) * sizeof(float);
-    if (d->op != RRAM_ANALOG) return most <= room ? 0 : most;
-    const size_t needs[5] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
-                             d->integer ? 0 : learn_scratch(l, room), adc_scratch(l, desc)};
-    for (int k = 0; k < 5; k++) most = needs[k] > most ? needs[k] : most;
+    const size_t needs[6] = {cells_scratch(l), sums_scratch_size(l), d->integer ? 0 : outputs_scratch_size(l),
+                             s->learns ? learn_scratch(l) : 0, adc_scratch(l, desc),
+                             l->adds && d->first ? s->out_size * sizeof(float) : 0};
+    for (int k = 0; k < 6; k++) most = needs[k] > most ? needs[k] : most;
     return most;
+}
+
+/* What a node keeps for the backward pass. */
+static void place_step(step *s, layer *l, bump *b) {
+    const uint32_t op = s->d->op;
+    if (s->d->op == RRAM_ANALOG && s->learns) place_kept(l, b);
+    const size_t size = s->learns && op != RRAM_ANALOG ? s->out_size : 0;
+    s->positive = take(b, op == RRAM_RELU && size ? size / 16 + 1 : 0, sizeof *s->positive);
+    s->kept = take(b, is_activation(op) && op != RRAM_RELU ? size : 0, sizeof *s->kept);
+    s->place = take(b, op == RRAM_MAXPOOL ? size : 0, sizeof *s->place);
+}
+
+/* Sizes of node i from its description, and of its layer, number `index` of the analog ones. 0: impossible. */
+static int describe(const rram_desc *desc, uint32_t i, uint32_t index, unsigned char *learns, step *s, layer *l) {
+    const rram_node *nodes = desc->nodes, *d = nodes + i;
+    int inner = 0;
+    for (uint32_t k = 0; k < source_count(d); k++) inner |= source_of(d, i, k) >= 0 && learns[source_of(d, i, k)];
+    learns[i] = !desc->fixed && (inner || (d->op == RRAM_ANALOG && !d->integer));
+    *s = (step){.d = d, .integers = gives_integers(nodes, (int32_t)i), .learns = learns[i]};
+    s->in_size = (size_t)d->in_h * d->in_w * d->in_c, s->out_size = (size_t)d->out_h * d->out_w * d->out_c;
+    if (d->op != RRAM_ANALOG) return 1;
+    if (!plan_layer(l, d, index, gives_integers(nodes, source_of(d, i, 0)))) return 0;
+    l->inner = inner;
+    return 1;
+}
+
+/* Node i into the net; the step and the layer are as described. */
+static void place_node(rram_net *net, const rram_desc *desc, const buffers *plan, uint32_t i, step *s, layer *l,
+                       unsigned char *region, bump *b) {
+    const uint32_t kept = net->step_count + 1 + i;
+    const int analog = s->d->op == RRAM_ANALOG;
+    rram_node *copy = analog ? NULL : take(b, 1, sizeof *copy);
+    if (analog) place_layer(l, desc, b);
+    if (!region) return;
+    bump own = {region + (size_t)plan->start[kept] * UNIT, 0}, sums = {s->scratch, 0};
+    place_step(s, l, &own);
+    s->y = (float *)(void *)(region + (size_t)plan->start[i + 1] * UNIT);
+    s->added = i > 0 && net->steps[i - 1].analog && net->steps[i - 1].analog->adds;
+    if (analog) {
+        l->scratch = s->scratch;
+        place_sums(l, &sums);
+        s->analog = net->layers + l->index;
+        *s->analog = *l, s->d = &s->analog->d;
+    } else {
+        *copy = *s->d, s->d = copy;
+    }
+    net->steps[i] = *s;
 }
 
 /* Lay everything out; with base NULL only the size is found. 0: impossible. */
 static size_t lay_out(const rram_desc *desc, unsigned char *base) {
-    buffers plan;
+    enum pass { KEPT, SCRATCH, ALL }; /* sizes of what is kept, of what is needed for a while; then everything */
+    buffers plan = {.nodes = desc->node_count};
     if (desc->level_count < 1 || desc->level_count > 256 || !check_graph(desc)) return 0;
-    plan_buffers(desc, &plan);
     bump b = {base, 0};
     rram_net sizes_only, *net = take(&b, 1, sizeof *net);
     if (!net) net = &sizes_only;
@@ -62,45 +112,31 @@ static size_t lay_out(const rram_desc *desc, unsigned char *base) {
     for (uint32_t i = 0; i < desc->node_count; i++) net->layer_count += desc->nodes[i].op == RRAM_ANALOG;
     net->steps = take(&b, net->step_count, sizeof *net->steps);
     net->layers = take(&b, net->layer_count, sizeof *net->layers);
-    float *region = take(&b, plan.total, sizeof *region);
-    net->input = base ? region + plan.start[0] : NULL;
-    unsigned char learns[RRAM_MAX_NODES] = {0};
-    size_t scratch = 0, codes = 0;
-    for (uint32_t i = 0, index = 0; i < desc->node_count; i++) {
-        const rram_node *d = desc->nodes + i;
-        layer l;
-        size_t start;
-        int inner = 0;
-        for (uint32_t k = 0; k < source_count(d); k++) {
-            const int32_t source = source_of(d, i, k);
-            inner |= source >= 0 && learns[source];
-            net->keep_input |= source < 0 && d->op != RRAM_ANALOG;
+    unsigned char learns[RRAM_MAX_NODES] = {0}, *region = NULL;
+    for (int pass = KEPT; pass <= ALL; pass++) {
+        if (pass == SCRATCH) plan_buffers(desc, &plan);
+        if (pass == ALL) region = take(&b, plan.total, UNIT);
+        if (region) net->input = (float *)(void *)(region + (size_t)plan.start[0] * UNIT);
+        for (uint32_t i = 0, index = 0; i < desc->node_count; i++) {
+            const int32_t source = source_of(desc->nodes + i, i, 0);
+            step s;
+            layer l;
+            if (!describe(desc, i, index, learns, &s, &l)) return 0;
+            index += s.d->op == RRAM_ANALOG;
+            if (pass == KEPT) {
+                bump kept = {NULL, 0};
+                place_step(&s, &l, &kept);
+                plan.size[net->step_count + 1 + i] = (uint32_t)(kept.used / UNIT);
+                continue;
+            }
+            l.adds = s.d->op == RRAM_ANALOG && plan.shares[i + 1] != i + 1;
+            const size_t need = scratch_size(desc, &s, &l, plan.until[source + 1] > i);
+            const uint32_t units = (uint32_t)((need + UNIT - 1) / UNIT), start = lowest_place(&plan, i, i, units);
+            if (start + units > plan.total) plan.total = start + units;
+            if (region) s.scratch = region + (size_t)start * UNIT;
+            if (pass == ALL) place_node(net, desc, &plan, i, &s, &l, region, &b);
         }
-        learns[i] = inner || (d->op == RRAM_ANALOG && !d->integer);
-        step s = {.integers = gives_integers(desc->nodes, (int32_t)i), .learns = learns[i]};
-        s.in_size = (size_t)d->in_h * d->in_w * d->in_c, s.out_size = (size_t)d->out_h * d->out_w * d->out_c;
-        s.room = free_gap(&plan, desc->node_count + 1, i, &start) * sizeof *region;
-        if (d->op == RRAM_ANALOG) {
-            if (!plan_layer(&l, d, index, gives_integers(desc->nodes, source_of(d, i, 0)))) return 0;
-            l.inner = inner;
-            place_layer(&l, desc, &b);
-            codes = code_room(&l) > codes ? code_room(&l) : codes;
-            if (base) net->layers[index] = l, s.analog = net->layers + index, s.d = &s.analog->d;
-            index++;
-        } else {
-            rram_node *copy = take(&b, 1, sizeof *copy);
-            if (base) *copy = *d, s.d = copy;
-        }
-        s.positive = take(&b, d->op == RRAM_RELU && inner ? s.out_size / 16 + 1 : 0, sizeof *s.positive);
-        s.kept = take(&b, is_activation(d->op) && d->op != RRAM_RELU && inner ? s.out_size : 0, sizeof *s.kept);
-        s.place = take(&b, d->op == RRAM_MAXPOOL && inner ? s.out_size : 0, sizeof *s.place);
-        const size_t need = scratch_size(desc, d, &l, s.room, plan.until[source_of(d, i, 0) + 1] > i);
-        scratch = need > scratch ? need : scratch;
-        if (base) s.y = region + plan.start[i + 1], s.spare = region + start, net->steps[i] = s;
     }
-    int16_t *code = take(&b, codes, sizeof *code);
-    for (uint32_t i = 0; base && i < net->layer_count; i++) net->layers[i].code = code;
-    net->scratch = take(&b, scratch, 1);
     take(&b, SPARSE_SLACK, sizeof(float)); /* loads may run past the last array, too */
     return b.used;
 }
@@ -127,6 +163,9 @@ rram_net *rram_init(const rram_desc *desc, void *arena, size_t size, int variant
     net->target = desc->target;
     net->var = desc->var;
     if (kern->coarse) kern->coarse(net->normal, &net->quick);
+    for (uint32_t i = 0; i < net->step_count; i++)
+        for (uint32_t k = 0; k < source_count(net->steps[i].d); k++)
+            net->keep_input |= source_of(net->steps[i].d, i, k) < 0 && !net->steps[i].analog;
     for (uint32_t i = 0; i < net->layer_count; i++) {
         pair_rows(net->layers + i);
         if (!draw_cells(net, net->layers + i, desc)) return NULL;
@@ -168,11 +207,16 @@ const float *walk(rram_net *net, const float *input, uint64_t read, int keep, ui
         } else if (s->integers) {
             integer_step(s, (const int32_t *)(const void *)x, (int32_t *)(void *)s->y);
         } else if (s->analog && ideal) {
-            ideal_outputs(s->analog, ideal, x, s->y);
+            float *y = s->analog->adds ? s->scratch : s->y;
+            ideal_outputs(s->analog, ideal, x, y);
+            if (i == count - 1) return y;
+            if (s->analog->adds) add_to(y, s->out_size, s->y);
         } else if (s->analog) {
             analog_sums(net, s->analog, x, NULL, read);
-            if (keep && s->analog->kept) keep_codes(s->analog);
-            analog_outputs(net, s->analog, s->y);
+            if (keep && s->learns) keep_layer(s->analog);
+            analog_outputs(net->kern, s->analog, s->y);
+        } else if (s->added) {
+            continue; /* the layer before has done it */
         } else if (s->d->op == RRAM_RELU) {
             net->kern->relu(x, s->out_size, s->y);
             if (keep && s->learns) net->kern->signs(s->y, s->out_size, s->positive);
@@ -230,7 +274,7 @@ int rram_raw(rram_net *net, uint32_t index, const float *a, size_t count, uint64
     const size_t in = (size_t)l->d.in_h * l->d.in_w * l->d.in_c, out = (size_t)l->p * l->n;
     for (size_t i = 0; i < count; i++) {
         analog_sums(net, l, a + i * in, NULL, read + i);
-        for (size_t e = 0; e < out; e++) s[i * out + e] = load_s(l, e);
+        for (size_t e = 0; e < out; e++) s[i * out + e] = load_s(l, l->s, e);
     }
     return 1;
 }

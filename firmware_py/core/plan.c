@@ -42,23 +42,31 @@ int plan_layer(layer *l, const rram_node *node, uint32_t index, int coded) {
     l->lo = node->signed_in ? -((1 << (node->dac_bits - 1)) - 1) : 0;
     l->hi = node->signed_in ? (1 << (node->dac_bits - 1)) - 1 : (1 << node->dac_bits) - 1;
     if (l->coded) l->lo = -255, l->hi = 255; /* for rram_raw, which is given codes as numbers */
-    l->wide = tiles << (node->adc_bits - 1) > 32767;
+    const uint64_t largest = tiles << (node->adc_bits - 1);
+    l->wide = largest > 32767;
+    while (l->high < 8 && largest > (uint64_t)128 << l->high) l->high = l->high ? 2 * l->high : 1;
     l->masked = node->mask_start && node->mask_start[l->n] > 0;
     l->plane_needed = l->masked && p > 1;
-    l->dense = l->plane_needed && dense_mask(l);
+    l->dense = !RRAM_SMALL && l->plane_needed && dense_mask(l);
     l->unit = (float)((double)node->w_step * node->dac_lsb * node->adc_lsb);
     for (uint32_t t = 0; t < l->tiles; t++)
         for (uint32_t row = tile_start(l, t); row < tile_end(l, t); row += 1 + has_partner(l, row, tile_end(l, t)))
             l->pairs++;
+    bump b = {NULL, 0};
+    place_sums(l, &b);
+    l->computing = b.used;
     return 1;
 }
 
-/* Elements of a layer's codes. */
-size_t code_room(const layer *l) { return (size_t)l->pad_h * l->pitch + LANES_MAX; }
+/* Codes and sums of a layer that computes. */
+void place_sums(layer *l, bump *b) {
+    l->code = take(b, (size_t)l->pad_h * l->pitch + LANES_MAX, sizeof *l->code);
+    l->s = take(b, (size_t)l->p * l->n, l->wide ? sizeof(int32_t) : sizeof(int16_t));
+}
 
-/* What a layer keeps in the arena. */
+/* What a layer has for itself in the arena. */
 void place_layer(layer *l, const rram_desc *desc, bump *b) {
-    const size_t n = l->n, outputs = (size_t)l->p * n;
+    const size_t n = l->n;
     l->tile_q = take(b, l->tiles + 1, sizeof *l->tile_q);
     l->off = take(b, l->pairs, sizeof *l->off);
     l->plane = take(b, l->plane_needed ? l->k : 0, sizeof *l->plane);
@@ -71,8 +79,6 @@ void place_layer(layer *l, const rram_desc *desc, bump *b) {
     l->vscale = take(b, l->tiles * (n + LANES_MAX), sizeof *l->vscale);
     l->adc = take(b, exact_adcs(desc) ? 0 : adc_count(l, desc->adc_share) * 2 * (n + LANES_MAX), sizeof *l->adc);
     if (exact_adcs(desc)) l->adc = NULL;
-    l->kept = (l->masked || l->d.rank) && !l->d.integer ? take(b, (size_t)l->pad_h * l->pitch, sizeof *l->kept) : NULL;
-    l->s = take(b, outputs, l->wide ? sizeof(int32_t) : sizeof(int16_t));
 }
 
 /* Pairs of rows, tile by tile, and where their inputs lie. */
@@ -84,11 +90,7 @@ void pair_rows(layer *l) {
             l->off[q++] = code_offset(l, k);
     }
     l->tile_q[l->tiles] = q;
-    for (uint32_t k = 0; l->plane && k < l->k; k++) {
-        const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
-        const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
-        l->plane[k] = (channel * l->pad_h + y) * l->pad_w + x;
-    }
+    for (uint32_t k = 0; l->plane && k < l->k; k++) l->plane[k] = plane_offset(l, k, band_rows(l));
     for (uint32_t k = 0; l->dense && k < l->k; k++) l->at[k] = code_offset(l, k);
     for (uint32_t j = 0; l->shift && j < l->n; j++) l->shift[j] = j / l->width * l->depth;
 }
@@ -96,4 +98,30 @@ void pair_rows(layer *l) {
 /* Offset of the first input of output position p in the padded codes. */
 uint32_t position_base(const layer *l, uint32_t p) {
     return p / l->d.out_w * l->d.sh * l->pitch + p % l->d.out_w * l->d.sw * l->d.in_c;
+}
+
+uint32_t code_offset(const layer *l, uint32_t k) {
+    if (l->run == l->k) return k;
+    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+    return k / row * l->d.dilation_h * l->pitch + k % row / l->depth * l->d.dilation_w * l->d.in_c + channel;
+}
+
+/* Place of row k's first input in planes [in_c][height][pad_w]. */
+uint32_t plane_offset(const layer *l, uint32_t k, uint32_t height) {
+    const uint32_t row = l->d.kw * l->depth, channel = k % l->depth;
+    const uint32_t y = k / row * l->d.dilation_h, x = k % row / l->depth * l->d.dilation_w;
+    return (channel * height + y) * l->pad_w + x;
+}
+
+/* The most entries of the mask that a column has. */
+size_t most_entries(const layer *l) {
+    uint32_t most = 0;
+    for (size_t j = 0; j < l->n; j++) most = column_entries(l, j) > most ? column_entries(l, j) : most;
+    return most;
+}
+
+sram_codes codes_of(const rram_node *d, size_t group) {
+    const uint32_t bits = group < 2 ? d->number_bits : d->value_bits;
+    if (!d->grid || bits == 0 || bits > 31) return (sram_codes){0, 0};
+    return (sram_codes){(double)d->grid[group], (double)((1u << (bits - 1)) - 1)};
 }

@@ -7,10 +7,10 @@
 static inline size_t at(size_t i, size_t k) { return i > k ? i * (i + 1) / 2 + k : k * (k + 1) / 2 + i; }
 
 /* What the numbers of column j are multiplied with, in prior deviations: gain, offset, entries. How many they are. */
-static size_t regressors(const layer *l, size_t j, double *phi) {
+static size_t regressors(const layer *l, const void *s, size_t j, double *phi) {
     const rram_node *d = &l->d;
     size_t count = 2;
-    phi[0] = (double)(d->gain_scale[j] * ((float)load_s(l, j) * l->unit));
+    phi[0] = (double)(d->gain_scale[j] * ((float)load_s(l, s, j) * l->unit));
     phi[1] = (double)d->offset_scale[j];
     for (int32_t e = l->masked ? d->mask_start[j] : 0; l->masked && e < d->mask_start[j + 1]; e++)
         phi[count++] = (double)(d->value_scale[e] * kept_input(l, input_of(l, d->mask_row[e], j)));
@@ -38,8 +38,9 @@ static int column_step(const rram_adapt *adapt, double error, size_t count, cons
 /* Directions in the place of gradients, for the error delta [N] of a layer with one position. */
 void rls_directions(const layer *l, const rram_adapt *adapt, const float *delta, learn_memory *m) {
     double *p = l->d.covariance;
+    kept_sums(l, m->s);
     for (size_t j = 0; j < l->n; j++) {
-        const size_t count = regressors(l, j, m->phi);
+        const size_t count = regressors(l, m->s, j, m->phi);
         const int moves = column_step(adapt, (double)delta[j], count, m->phi, m->back, p);
         m->gain[j] = moves ? (float)m->back[0] : 0.0f;
         m->offset[j] = moves ? (float)m->back[1] : 0.0f;

@@ -17,7 +17,7 @@
 #define RRAM_NODES 514    /* nodes of one half of the octave grid */
 #define RRAM_MAX_ROWS 256 /* rows of one tile at most */
 #ifndef RRAM_MAX_NODES
-#define RRAM_MAX_NODES 512 /* set-up takes 20 bytes of stack for each */
+#define RRAM_MAX_NODES 512 /* set-up takes 25 bytes of stack for each */
 #endif
 
 enum rram_op { RRAM_ANALOG = 1, RRAM_RELU = 2, RRAM_MAXPOOL = 3, RRAM_AVGPOOL = 4, RRAM_ADD = 5,
@@ -96,6 +96,7 @@ typedef struct rram_desc {
     const double *disturbed;       /* [analog layers] relative change of cells by their reads so far; NULL: none */
     float adc_gain_sigma, adc_offset_sigma; /* standard deviations of the ADCs' gains, and offsets in codes; 0: exact */
     uint32_t adc_share;            /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
+    uint32_t fixed; /* 1: the net predicts and calibrates, and has no memory for learning; rram_learn() only predicts */
     const double *var; /* [levels] variance of programming, G steps squared; for rram_calibrate() only */
 } rram_desc;
 

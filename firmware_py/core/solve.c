@@ -48,6 +48,9 @@ static double power_of(const fit *f, uint32_t k, uint32_t j) {
     return (double)f->power[at] / (double)f->rows * ((double)l->d.dac_lsb * (double)l->d.dac_lsb);
 }
 
+/* Output variance that the spread of one cell pair makes, for a gain of 1. */
+static double share_of(const fit *f, uint32_t k, uint32_t j) { return variance_of(f, k, j) * power_of(f, k, j); }
+
 /* The row of the array that entry i of a column stands for. */
 static uint32_t row_of(const fit *f, const column *c, uint32_t i) {
     return f->l->d.mask_row[f->l->d.mask_start[c->j] + (int32_t)i];
@@ -56,9 +59,8 @@ static uint32_t row_of(const fit *f, const column *c, uint32_t i) {
 /* Output variance expected to remain, for a gain of 1: cells outside the mask, and a share of all. */
 static double remaining(const fit *f, const column *c) {
     double all = 0, masked = 0;
-    for (uint32_t k = 0; k < f->l->k; k++) all += variance_of(f, k, c->j) * power_of(f, k, c->j);
-    for (uint32_t i = 0; i < c->fitted; i++)
-        masked += variance_of(f, row_of(f, c, i), c->j) * power_of(f, row_of(f, c, i), c->j);
+    for (uint32_t k = 0; k < f->l->k; k++) all += share_of(f, k, c->j);
+    for (uint32_t i = 0; i < c->fitted; i++) masked += share_of(f, row_of(f, c, i), c->j);
     return all * (1 + KEPT_SHARE) - masked;
 }
 
@@ -73,17 +75,22 @@ static double product_of(const fit *f, const column *c, size_t i, size_t j) {
     return worth(f, i) * worth(f, j) * sum;
 }
 
-/* Kinds full and gains: t [2 + fitted], the offset as counted from the first row's target. */
-static int least_squares(const fit *f, const column *c, double *t) {
+/* Mean and variance of a column's target, as counted from the first row's. */
+typedef struct spread {
+    double mean, variance;
+} spread;
+
+/* Kinds full and gains: t [2 + fitted], the offset counted likewise. */
+static int least_squares(const fit *f, const column *c, const spread *z, double *t) {
     const rram_node *d = &f->l->d;
     const size_t m = 2 + (size_t)c->fitted;
-    const double rows = (double)f->rows, weight = row_weight(f->l), mean = c->aim[1] / rows;
+    const double weight = row_weight(f->l);
     const double g0 = (double)d->first->gain[c->j], o0 = (double)d->first->offset[c->j] - c->first;
     const double left = greater(g0 * g0 * remaining(f, c), LEAST);
     double *a = f->work + 2 * m;
     for (size_t i = 0; i < m; i++) {
-        double start = i ? o0 : g0, spread = i ? PRIOR_OFFSET * PRIOR_OFFSET * (c->aim_squares / rows - mean * mean)
-                                               : PRIOR_GAIN * g0 * (PRIOR_GAIN * g0);
+        double start = i ? o0 : g0;
+        double spread = i ? PRIOR_OFFSET * PRIOR_OFFSET * z->variance : PRIOR_GAIN * g0 * (PRIOR_GAIN * g0);
         if (i > 1) {
             start = (double)d->first->value[d->mask_start[c->j] + (int32_t)i - 2];
             spread = g0 * g0 * variance_of(f, row_of(f, c, (uint32_t)i - 2), c->j);
@@ -97,25 +104,25 @@ static int least_squares(const fit *f, const column *c, double *t) {
 }
 
 /* Kind moments: the mean and standard deviation of the target; the ratio's logarithm shrunk by its own variance. */
-static void moments(const fit *f, const column *c, double *t) {
+static void moments(const fit *f, const column *c, const spread *z, double *t) {
     const double rows = (double)f->rows, unit = (double)f->l->unit, g0 = (double)f->l->d.first->gain[c->j];
-    const double sum = (double)c->own[0], mean_u = unit * sum / rows, mean_z = c->aim[1] / rows;
+    const double sum = (double)c->own[0], mean_u = unit * sum / rows;
     const double var_u = unit * unit * ((rows * c->squares - sum * sum) / (rows * rows));
-    const double var_z = c->aim_squares / rows - mean_z * mean_z;
     t[0] = g0;
-    if (var_u > 0 && var_z > 0 && g0 != 0) { /* a column that gives nothing, or the same always, keeps its gain */
-        const double both = sqrt(var_u) * sqrt(var_z), size = g0 < 0 ? -g0 : g0;
-        double cosine = (unit * c->aim[0] / rows - mean_u * mean_z) / both;
+    if (var_u > 0 && z->variance > 0 && g0 != 0) { /* a column that gives nothing, or the same always, keeps its gain */
+        const double both = sqrt(var_u) * sqrt(z->variance), size = g0 < 0 ? -g0 : g0;
+        double cosine = (unit * c->aim[0] / rows - mean_u * z->mean) / both;
         cosine = cosine > 1 ? 1 : cosine < -1 ? -1 : cosine;
         const double own = (1 - cosine * cosine) / (row_weight(f->l) * rows);
         const double trust = PRIOR_GAIN * PRIOR_GAIN / (PRIOR_GAIN * PRIOR_GAIN + own);
-        t[0] = g0 * exp(trust * log(sqrt(var_z) / (sqrt(var_u) * size)));
+        t[0] = g0 * exp(trust * log(sqrt(z->variance) / (sqrt(var_u) * size)));
     }
-    t[1] = mean_z - t[0] * mean_u;
+    t[1] = z->mean - t[0] * mean_u;
 }
 
-/* The nearest number that the SRAM can hold, ties to even; 0: not finite. */
-static int store(double number, sram_codes held, float *to) {
+/* The nearest number that the SRAM can hold in a group, ties to even; 0: not finite. */
+static int store(const fit *f, double number, size_t group, float *to) {
+    const sram_codes held = codes_of(&f->l->d, group);
     if (!(number <= FLT_MAX && number >= -FLT_MAX)) return 0;
     *to = (float)(held.worth > 0 ? rint(held_code(held, number / held.worth)) * held.worth : number);
     return 1;
@@ -135,16 +142,18 @@ static double error_of(const fit *f, const column *c, const double *t) {
 int solve_column(fit *f, column *c) {
     const rram_node *d = &f->l->d;
     double *t = f->work;
+    spread z = {.mean = c->aim[1] / (double)f->rows};
+    z.variance = c->aim_squares / (double)f->rows - z.mean * z.mean;
     if (f->kind == RRAM_MOMENTS)
-        moments(f, c, t);
-    else if (!least_squares(f, c, t))
+        moments(f, c, &z, t);
+    else if (!least_squares(f, c, &z, t))
         return 0;
-    if (!store(t[0], codes_of(d, 0), d->gain + c->j)) return 0;
-    if (!store(t[1] + c->first, codes_of(d, 1), d->offset + c->j)) return 0;
+    if (!store(f, t[0], 0, d->gain + c->j)) return 0;
+    if (!store(f, t[1] + c->first, 1, d->offset + c->j)) return 0;
     for (uint32_t i = 0; i < c->entries; i++) {
         const int32_t at = d->mask_start[c->j] + (int32_t)i;
         const double value = c->fitted ? t[2 + i] : (double)d->first->value[at];
-        if (!store(value, codes_of(d, 2), d->value + at)) return 0;
+        if (!store(f, value, 2, d->value + at)) return 0;
         if (c->fitted) t[2 + i] = (double)d->value[at];
     }
     t[0] = (double)d->gain[c->j], t[1] = (double)d->offset[c->j] - c->first;

@@ -79,19 +79,17 @@ static void update_group(const rram_adapt *adapt, const group *p, const stream *
  * changes nothing. */
 void update_layer(const rram_net *net, const layer *l, const rram_adapt *adapt, uint64_t read, const learn_memory *m) {
     const rram_node *d = &l->d;
-    const group groups[] = {{.count = l->n, .number = d->gain, .sv = d->gain_scale, .g = m->gain},
-                            {.count = l->n, .number = d->offset, .sv = d->offset_scale, .g = m->offset},
-                            {.count = entries_of(l), .number = d->value, .sv = d->value_scale, .g = m->value},
-                            {.count = (size_t)l->k * d->rank, .number = d->low_a, .sv = m->scale_a, .g = m->low_a},
-                            {.count = (size_t)l->n * d->rank, .number = d->low_b, .sv = m->scale_b, .g = m->low_b}};
+    float *const numbers[5] = {d->gain, d->offset, d->value, d->low_a, d->low_b};
+    float *const slopes[5] = {m->gain, m->offset, m->value, m->low_a, m->low_b};
+    const float *const scales[5] = {d->gain_scale, d->offset_scale, d->value_scale, m->scale_a, m->scale_b};
+    const size_t counts[5] = {l->n, l->n, entries_of(l), (size_t)l->k * d->rank, (size_t)l->n * d->rank};
     const int last = l == net->steps[net->step_count - 1].analog;
     if (adapt->optimizer == RRAM_MOMENTUM ? !d->velocity : adapt->optimizer == RRAM_RLS && last && !d->covariance) return;
     const stream st = make_stream(net->key, RRAM_ROUND, l->index, read);
     size_t element = 0;
     const int solved = adapt->optimizer == RRAM_RLS && last; /* gains, offsets, values: the others stay */
     for (size_t i = 0; i < (solved || !d->rank ? 3 : 5); i++) {
-        group p = groups[i];
-        p.ms = d->ms + i;
+        group p = {.count = counts[i], .number = numbers[i], .sv = scales[i], .g = slopes[i], .ms = d->ms + i};
         p.velocity = d->velocity ? d->velocity + element : NULL;
         if (adapt->rounding != RRAM_AT_SAVE) p.held = codes_of(d, i);
         p.element = (uint32_t)element;

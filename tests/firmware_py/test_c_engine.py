@@ -15,8 +15,8 @@ from firmware_py import Chip, Effects, c_engine
 from firmware_py.cells import cells_digest
 from firmware_py.correction import AdaptConfig
 from firmware_py.errors import RramError
-from tests.firmware_py.core_cases import needs_core, opened, pair
-from tests.firmware_py.make_bundle import Synthetic, make_bundle
+from tests.firmware_py.core_cases import images, needs_core, opened, pair
+from tests.firmware_py.make_bundle import RESNET, Synthetic, make_bundle
 from tests.firmware_py.test_core_oracle import LENET5
 
 pytestmark = needs_core
@@ -108,7 +108,28 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 def test_the_arena_of_lenet_is_small_and_known(tmp_path: Path) -> None:
     _, engine = pair(opened(tmp_path, replace(LENET5, mask_share=0.0234)), 1, Effects())
     cells = sum(layer.k * layer.n for layer in engine.bundle.layers)
-    assert 3 * cells < engine.arena_bytes <= 260_671
+    assert 3 * cells < engine.arena_bytes <= 252_479
+
+
+def test_without_learning_the_chip_is_the_same_and_smaller(tmp_path: Path) -> None:
+    spec = Synthetic(nodes=RESNET, input_shape=(8, 8, 2), mask_share=0.2)
+    bundle, x = opened(tmp_path, spec), images(spec, 4, 2)
+    learns, fixed = (Chip(bundle, 3, "c", learning=learning) for learning in (True, False))
+    assert fixed.engine.arena_bytes < learns.engine.arena_bytes  # type: ignore[attr-defined]
+    for chip in (learns, fixed):
+        chip.calibrate(np.clip(x, 0, 1), in_core=True)
+    np.testing.assert_array_equal(fixed.engine.logits(x, 5), learns.engine.logits(x, 5))
+    before = fixed.correction.layers[-1].gain.copy()
+    for engine in ("c", "numpy"):
+        with pytest.raises(RramError, match="^learn: a chip without learning given, expected one opened with learning"):
+            Chip(bundle, 3, engine, learning=False).learn_one(np.clip(x[0], 0, 1), 0)  # type: ignore[arg-type]
+    with pytest.raises(RramError, match="^learn: an engine without learning given, expected learning=True"):
+        fixed.engine.learn(x[0], 0, 1, 0, AdaptConfig())
+    core, logits = fixed.engine, np.empty(4, np.float32)  # a program in C that calls it all the same gets logits
+    view, config = core._ffi.from_buffer, core._ffi.new("rram_adapt *", {"lr_t": 0.1})  # type: ignore[attr-defined]
+    core._lib.rram_learn(core._net, view("float[]", x[0]), 1, 5, config, view("float[]", logits))  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(logits, learns.engine.logits(x[:1], 5)[0])
+    np.testing.assert_array_equal(fixed.correction.layers[-1].gain, before)
 
 
 def test_a_missing_core_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

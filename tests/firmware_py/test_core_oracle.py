@@ -112,6 +112,42 @@ def test_branches(tmp_path: Path, variant: str, nodes: list[dict]) -> None:
     assert_same(opened(tmp_path, spec), Effects(), images(spec, 4, 2), AdaptConfig(), variant)
 
 
+WIDE = [  # for images of 30 x 28 x 2: a layer's outputs, and errors of its inputs, do not fit into one band
+    {"op": "conv2d", "name": "c", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [30, 28, 18]},
+    {"op": "relu"},
+    {"op": "conv2d", "name": "a1", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [30, 28, 18]},
+    {"op": "add", "from": [2, 1]},  # the sum is formed where the first of its inputs lies
+    {"op": "relu"},
+    {"op": "conv2d", "name": "a2", "kernel": [5, 3], "stride": [1, 1], "padding": "same", "out": [30, 28, 18],
+     "groups": 3},
+    {"op": "add", "from": [4, 5]},
+    {"op": "conv2d", "name": "b1", "kernel": [3, 2], "stride": [2, 3], "padding": "valid", "out": [14, 9, 64]},
+    {"op": "relu"},
+    {"op": "conv2d", "name": "b2", "kernel": [3, 3], "stride": [3, 3], "padding": "same", "out": [5, 3, 20],
+     "dilation": [2, 1]},
+    {"op": "flatten"},
+    {"op": "dense", "name": "fc", "signed": True, "out": [4]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_layers_that_are_computed_in_bands(tmp_path: Path, variant: str) -> None:
+    spec = Synthetic(nodes=WIDE, input_shape=(30, 28, 2), mask_share=0.1, rows=40)
+    assert_same(opened(tmp_path, spec), Effects(), images(spec, 3, 2), AdaptConfig(), variant)
+
+
+@pytest.mark.parametrize("rows", [8, 9, 20, 40, 160])
+@pytest.mark.parametrize("optimizer", ["rms", "rls"])
+def test_sums_of_every_width_are_kept(tmp_path: Path, rows: int, optimizer: str) -> None:
+    """1 to 20 tiles of 8 bits take 0, 1, 2, 4, and 8 bits beyond a byte; of 16 bits, all 32. An odd number of them."""
+    nodes = [{"op": "conv2d", "name": "c", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "out": [5, 7, 3]},
+             {"op": "relu"}, {"op": "flatten"}, {"op": "dense", "name": "fc", "out": [5]}]  # fmt: skip
+    for bits in (4, 8, 16):
+        spec = Synthetic(nodes=nodes, input_shape=(5, 7, 17), mask_share=0.1, rows=rows, adc_bits=bits)
+        adapt = AdaptConfig(optimizer=optimizer)  # type: ignore[arg-type]
+        assert_same(opened(tmp_path, spec), Effects(), images(spec, 3, 2), adapt)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_errors_of_many_columns(tmp_path: Path, variant: str) -> None:
     """Sums over 9 x 64 and over 600 columns might leave int32: the core takes int64 for them."""

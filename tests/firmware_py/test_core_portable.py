@@ -14,7 +14,8 @@ HERE = Path(__file__).resolve().parent
 # Of the scalar loops with gcc on x86-64; clang, aarch64 with NEON and armv7 give the same: a new chip, and an old one
 # whose ADCs have errors.
 DIGESTS = ["5e53543e", "d3d3e4a4"]
-FLAGS = ["-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+FLAGS = ["-std=c99", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wconversion", "-Werror",
+         "-DRRAM_SCALAR"]  # fmt: skip
 
 # compiler, what runs its programs, further flags
 MACHINES = [

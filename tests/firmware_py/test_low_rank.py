@@ -94,6 +94,22 @@ def test_both_engines_give_the_same_bits(tmp_path: Path, nodes: Any, bits: int, 
     assert any(np.abs(layer.a).max(initial=0) > 0 for layer in c.correction.layers)
 
 
+def test_a_rank_on_errors_that_do_not_fit_into_one_band(tmp_path: Path) -> None:
+    nodes = [{"op": "conv2d", "name": name, "kernel": [3, 3], "stride": [stride, 1], "padding": "same",
+              "out": [20 // stride, 20, 20]} for name, stride in (("a", 1), ("b", 2))]  # fmt: skip
+    spec = Synthetic(nodes=[*nodes, {"op": "flatten"}, {"op": "dense", "name": "fc", "out": [4]}])
+    bundle = opened(tmp_path, spec.nodes, 32, (0, 2, 0), input_shape=(20, 20, 1), mask_share=0.05)
+    oracle, engine = pair(bundle, 3, Effects())
+    rng = np.random.default_rng(0)
+    for both in (oracle, engine):
+        both.correction.layers[1].a[:] = np.random.default_rng(1).normal(0, 0.1, both.correction.layers[1].a.shape)
+        both.correction.layers[1].b[:] = np.random.default_rng(2).normal(0, 0.1, both.correction.layers[1].b.shape)
+    for i in range(2):
+        x = rng.random((20, 20, 1), dtype=np.float32)
+        np.testing.assert_array_equal(*(both.learn(x, i, i, i, AdaptConfig()) for both in (oracle, engine)))
+    assert_same_state(engine.correction, oracle.correction)
+
+
 def test_an_output_is_the_matrix_product(tmp_path: Path) -> None:
     """Dense network, effects off: the last layer with A B in float64 by hand."""
     bundle = opened(tmp_path, DENSE, ranks=(0, 2), mask_share=0)
