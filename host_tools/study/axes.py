@@ -150,7 +150,7 @@ def _vectors(setup: Setup, value: int) -> Setup:
     if value < 1 or not any(fits):
         raise HostError(f"--sweep: vectors: {value} for the steps {', '.join(setup.plan.steps)}; expected at least 1, "
                         "and a step calibrated")
-    changed = [replace(step, argument=str(value)) if fit else step for step, fit in zip(steps, fits, strict=True)]
+    changed = [step.with_vectors(str(value)) if fit else step for step, fit in zip(steps, fits, strict=True)]
     return replace(setup, plan=replace(setup.plan, steps=tuple(step.text for step in changed)))
 
 

@@ -44,6 +44,10 @@ class Step:
         own = self.name not in (self.kind, f"{self.kind}:{self.argument}")
         return f"{title} ({self.name})" if own else title
 
+    def with_vectors(self, count: str) -> Step:
+        """A calibration with another number of vectors, under its own name or its kind's."""
+        return Step(self.name if self.name.isidentifier() else self.kind, self.kind, count)
+
 
 @dataclass(frozen=True)
 class Kind:
