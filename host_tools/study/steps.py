@@ -16,6 +16,7 @@ from host_tools.errors import HostError
 CALIBRATIONS = {"calibrated": "full", "recalibrated": "full", "gains": "gains", "moments": "moments"}  # Chip.calibrate
 ALL = ("untouched", "calibrated", "shifted", "adapted")
 UNTOUCHED = ("untouched",)
+OLDER = ("aged", "baked", "drifted")  # steps after which the cells are others
 
 
 @dataclass(frozen=True)
@@ -129,5 +130,7 @@ KINDS = {
                     "a number of labels, for example 1000", _whole),
     "aged": Kind("", "the same chips, {} s after programming",
                  "seconds after programming, for example 10000 (or 10000:redrawn)", _seconds),
+    "drifted": Kind("", "the same chips, {} s after programming by the board's law of drift",
+                    "seconds after programming, for example 10000", _positive),
     "baked": Kind("", "the same chips after the bake at {} C", "the temperature of a bake in C", _temperature),
 }  # fmt: skip
