@@ -15,6 +15,7 @@ import click
 from host_tools.errors import HostError
 
 PLAIN_INTERVAL_S = 5.0
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 
 
 def writable(context: click.Context, option: click.Parameter, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # last: the packages are the installed ones, benchmarks/ is not part of any
 
 from benchmarks.runtime.figure import Figure, in_turns, ratio
-from benchmarks.runtime.growth import exponent
+from benchmarks.runtime.growth import COLUMNS, IMAGES, ROWS, draw, exponent
 from benchmarks.runtime.long_run import long_run
 
 
@@ -45,6 +46,19 @@ def test_runs_take_turns():
 def test_the_exponent_of_a_power_law_is_its_power(power):
     sizes = [16, 32, 64, 128]
     assert exponent(sizes, [7.0 * n**power for n in sizes]) == pytest.approx(power, abs=1e-3)
+
+
+def test_the_plot_of_growth_has_sizes_and_units_that_do_not_overlap():
+    pytest.importorskip("matplotlib")
+    figure = draw([40.0 + 26 * n for n in IMAGES], [5 + 0.004 * n for n in ROWS], "title")
+    figure.draw_without_rendering()
+    assert figure.get_suptitle() == "title"
+    for axes, sizes, label in zip(figure.axes, (IMAGES, ROWS), ("LeNet-5", f"{COLUMNS} columns"), strict=True):
+        assert [text.get_text() for text in axes.get_xticklabels()] == [f"{size:,}" for size in sizes]
+        assert label in axes.get_xlabel() and axes.get_ylabel() == "time of a call (us)"
+        shown = [text.get_window_extent() for text in axes.get_xticklabels()]
+        assert all(a.x1 < b.x0 for a, b in pairwise(shown))
+        assert not axes.get_xticklabels(minor=True) and not axes.get_yticklabels(minor=True)
 
 
 def test_many_labels_leave_finite_numbers():

@@ -16,6 +16,7 @@ from firmware_py.bundle import Bundle
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 ROWS = (256, 512, 1024, 2048, 4096, 8192)
 COLUMNS = 64
+FROM_IMAGES, FROM_ROWS = 4, 2  # index of the first size that the exponent is fitted to: below, a call itself counts
 
 
 def growth(bundle: Bundle, plot: Path | None) -> list[Figure]:
@@ -23,10 +24,12 @@ def growth(bundle: Bundle, plot: Path | None) -> list[Figure]:
     by_images = _images(bundle)
     with tempfile.TemporaryDirectory() as folder:
         by_rows = _rows(Path(folder))
-    images, rows = exponent(IMAGES[4:], by_images[4:]), exponent(ROWS[2:], by_rows[2:])
+    images, rows = (exponent(sizes[first:], times[first:]) for sizes, times, first in
+                    ((IMAGES, by_images, FROM_IMAGES), (ROWS, by_rows, FROM_ROWS)))  # fmt: skip
     if plot:
-        title = f"Time grows as images^{images:.2f} and as rows^{rows:.2f}"
-        _draw(by_images, by_rows, title).savefig(plot, dpi=120)
+        title = (f"Time grows with images to the power {images:.2f} (from {IMAGES[FROM_IMAGES]} on) and with rows to "
+                 f"the power {rows:.2f} (from {ROWS[FROM_ROWS]:,} on); 1 is linear")  # fmt: skip
+        draw(by_images, by_rows, title).savefig(plot, dpi=120)
     return [Figure("growth of time with images, 16 to 256: exponent", images, "", 1.1),
             Figure("growth of time with rows, 1,024 to 8,192: exponent", rows, "", 1.1)]  # fmt: skip
 
@@ -62,17 +65,26 @@ def exponent(sizes: Sequence[int], times: Sequence[float]) -> float:
     return round(float(np.polyfit(np.log(sizes), np.log(times), 1)[0]), 3)
 
 
-def _draw(by_images: list[float], by_rows: list[float], title: str) -> Any:
+def draw(by_images: Sequence[float], by_rows: Sequence[float], title: str) -> Any:
+    """Times in us against sizes, the sizes that the exponent is fitted to as full marks, beside the line of power 1."""
     from matplotlib.figure import Figure as Canvas
 
-    canvas = Canvas(figsize=(9, 3.6), layout="constrained")
+    canvas = Canvas(figsize=(9, 3.8), layout="constrained")
     left, right = canvas.subplots(1, 2)
-    for axes, sizes, times, label in ((left, IMAGES, by_images, "images in one call (LeNet-5)"),
-                                      (right, ROWS, by_rows, f"rows of a layer of {COLUMNS} columns")):  # fmt: skip
-        axes.loglog(sizes, times, "o-", color="black", label="measured")
-        axes.loglog(sizes, np.array(sizes) * times[-1] / sizes[-1], ":", color="grey", label="linear")
-        axes.set_xlabel(label)
-        axes.set_ylabel("time of a call, us")
-        axes.legend()
-    canvas.suptitle(title)
+    for axes, sizes, times, first, label in (
+        (left, IMAGES, by_images, FROM_IMAGES, "images in one call (LeNet-5)"),
+        (right, ROWS, by_rows, FROM_ROWS, f"rows of a layer of {COLUMNS} columns"),
+    ):
+        axes.loglog(sizes, times, "-", color="black", marker="o", markerfacecolor="white", label="measured")
+        axes.loglog(sizes[first:], times[first:], "o", color="black", label="the exponent is fitted to these")
+        axes.loglog(sizes, np.array(sizes) * times[-1] / sizes[-1], ":", color="0.4", label="linear")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ticks = [step * 10**power for power in range(6) for step in (1, 2, 5)]
+        axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_ylim(min(times) / 1.6, max(times) * 1.6)
+        axes.set(xlabel=label, ylabel="time of a call (us)")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    canvas.suptitle(title, fontsize=9)
     return canvas

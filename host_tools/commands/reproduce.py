@@ -25,14 +25,16 @@ PAPERS = ("charan", "weinstock", "lv", "glukhov")
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where trained networks are kept.")
 @click.option("--workers", metavar="N", type=click.IntRange(1), help="Processes side by side [one a core].")
 @click.option("--retrain", is_flag=True, help="Take no trained network that comes with the package.")
+@click.option("--fresh", is_flag=True, help="Measure again what is kept of an earlier or interrupted call.")
 @click.option("--from", "known", metavar="FILE.json", multiple=True, type=click.Path(path_type=Path),
               help="Papers measured before (its --json); not measured again.")  # fmt: skip
 @device_option
 @console.common_options
 def command(papers: tuple[str, ...], quick: bool, only: str | None, data_dir: str | None, markdown: Path | None,
-            figures: Path | None, cache: Path | None, workers: int | None, retrain: bool, known: tuple[Path, ...],
-            seed: int, json_file: str | None) -> None:  # fmt: skip
-    """Measure each paper's claims, beside the paper's numbers: value, spread, setting, verdict.
+            figures: Path | None, cache: Path | None, workers: int | None, retrain: bool, fresh: bool,
+            known: tuple[Path, ...], seed: int, json_file: str | None) -> None:  # fmt: skip
+    """Measure each paper's claims, beside the paper's numbers: value, spread, setting, verdict. After an
+    interruption the same command goes on.
 
     \b
     Example: rram reproduce charan --quick
@@ -51,11 +53,15 @@ def command(papers: tuple[str, ...], quick: bool, only: str | None, data_dir: st
         figures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         setting = Setting(quick, seed, figures or Path(scratch), cache or default_cache(), data_dir, workers,
-                          retrain, console.say, only)  # fmt: skip
+                          retrain, console.say, only, fresh)  # fmt: skip
         found: list[Claim] = []
-        for name in chosen:
-            module = import_module(f"host_tools.reproduce.{name}")
-            found += [claim for claim in before if claim.paper in module.PAPERS] or module.claims(setting)
+        try:
+            for name in chosen:
+                module = import_module(f"host_tools.reproduce.{name}")
+                found += [claim for claim in before if claim.paper in module.PAPERS] or module.claims(setting)
+        except KeyboardInterrupt:
+            console.say(f"interrupted; {setting.kept.words()}")
+            raise SystemExit(console.INTERRUPTED) from None
     print_claims(found)
     if markdown is not None:
         named = ("all",) if chosen == PAPERS else chosen

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from host_tools.study.report import Row
     from host_tools.study.request import Prepared
 
-INTERRUPTED = 130  # exit code, as shells have it
-
 
 def _list_axes(context: click.Context, option: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
@@ -117,7 +115,7 @@ def _measure(prepared: Prepared, journal: Journal | None) -> list[list[Result]]:
             console.say("interrupted; nothing is kept without --output")
         else:
             console.say(f"interrupted; {journal.count()} chips are in {journal.path}: the same command goes on there")
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(console.INTERRUPTED) from None
 
 
 def _tell(prepared: Prepared, chips: list[list[Result]]) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from host_tools.finetune.methods import Job, Result, every_method
+from host_tools.study.pool import interrupts_ignored, processes
 
 Item = TypeVar("Item")
 Out = TypeVar("Out")
@@ -26,8 +25,10 @@ def spread_out(work: Callable[[Item], Out], items: Iterable[Item], workers: int,
             results.append(work(item))
             advance(1, "")
         return results
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for out in pool.map(work, items):
+    with processes(workers) as pool:
+        with interrupts_ignored():
+            found = pool.map(work, items)  # submits them all
+        for out in found:
             results.append(out)
             advance(1, "")
     return results

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from host_tools.reproduce.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Claim:
 @dataclass(frozen=True)
 class Setting:
     """How much work: quick (minutes, small data and few chips) or the whole; where figures, data and trained networks
-    are; retrain: take none that comes with the package; only: the data set whose rows are wanted (None: every one)."""
+    are; retrain: take none that comes with the package; only: the data set whose rows are wanted (None: every one);
+    fresh: take no figure that an earlier call has kept."""
 
     quick: bool
     seed: int
@@ -48,3 +53,16 @@ class Setting:
     retrain: bool = False
     tell: Callable[[str], None] = print
     only: str | None = None
+    fresh: bool = False
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What earlier calls have finished, in the folder `reproduce` of the cache."""
+        from host_tools.reproduce.kept import Kept
+
+        return Kept(self.cache / "reproduce", self.fresh)
+
+    def paper(self, name: str, made_of: Sequence[Any], measure: Callable[[Path], list[Claim]]) -> list[Claim]:
+        """The claims of a paper as Kept.paper has them, of this setting's size and seed."""
+        self.figures.mkdir(parents=True, exist_ok=True)
+        return self.kept.paper(name, [self.quick, self.seed, *made_of], self.figures, measure)

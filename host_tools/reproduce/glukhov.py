@@ -7,17 +7,20 @@ against 93.27 % in software; which network that was is not in the sources used h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from device_models.profile import DeviceProfile
 from device_models.write.setup import Setup
-from host_tools.data import load
+from host_tools.data import Dataset, load
 from host_tools.endtoend.efforts import parse_effort
 from host_tools.endtoend.run import Chips, EndToEnd, Plan, end_to_end
 from host_tools.plots.endtoend import endtoend_figure
+from host_tools.record import sha256
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.study.run import StudyOptions, study_data
 from host_tools.study.statistics import above_zero
@@ -40,15 +43,21 @@ def claims(setting: Setting) -> list[Claim]:
     name = "digits" if setting.quick else "mnist"
     data = load(name, None if setting.quick or setting.data_dir is None else f"{setting.data_dir}/{name}")
     recipe = vat(recipes.for_data(name), QUICK_EPOCHS if setting.quick else FULL_EPOCHS)
-    options = StudyOptions(10 if setting.quick else 50, 0, setting.workers)
+    workshop = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain)
+    made_of = [data.fingerprint, sha256(workshop.teacher()), asdict(recipe)]
+    return setting.paper("glukhov", made_of, partial(_measured, setting, data, workshop))
+
+
+def _measured(setting: Setting, data: Dataset, workshop: Workshop, figures: Path) -> list[Claim]:
+    recipe, options = workshop.recipe, StudyOptions(10 if setting.quick else 50, 0, setting.workers)
     plan = Plan(recipe, CELLS, options, setting.seed, setting.cache)
     profile = DeviceProfile.load(LEVELS)
     base = Setup(profile, "rvw", model="filament", seed=setting.seed)
     found = end_to_end([parse_effort(text, base) for text in (ONE_SHOT, PRECISE)], data, plan)
-    endtoend_figure(found, "pulses").savefig(setting.figures / "endtoend.png")
+    endtoend_figure(found, "pulses").savefig(figures / "endtoend.png")
     words = (f"{found.network}, {data.name}, {{}}, {options.chips} chips, {len(data.y_test):,} test images, "
              "8-bit DAC and ADC")  # fmt: skip
-    teacher = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain).teacher()
+    teacher = workshop.teacher()
     published = Chips(teacher, data, study_data(data), plan).values(teacher, profile)
     return [*recovered(found, words.format("filament cells, nine levels, read noise")),
             *nine_levels(found.ideal, published, words.format("nine levels with IGVVA-100's spread, no read noise"))]

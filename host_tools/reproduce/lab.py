@@ -18,9 +18,11 @@ from host_tools.data import Dataset
 from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.reproduce.claim import Setting
-from host_tools.study.chips import ChipPlan, StudyData, measure_chips
+from host_tools.study.cases import Subject, cases_of
+from host_tools.study.chips import ChipPlan, StudyData
 from host_tools.study.prepare import export_kept
-from host_tools.study.run import ideal_accuracy, study_data
+from host_tools.study.run import StudyOptions, ideal_accuracy, run_study, study_data
+from host_tools.study.sources import BundleSource
 from host_tools.training.recipes import Recipe
 from host_tools.training.workshop import Workshop
 
@@ -68,10 +70,15 @@ class Lab:
         return ideal_accuracy(Bundle.open(self.bundle("teacher", NO_MASK)), self.arrays)
 
     def measure(self, bundle: Path, steps: Sequence[str], **plan: Any) -> dict[str, Values]:
-        """Accuracies in per cent of each chip after each step, by the step's name."""
-        with console.progress(f"{bundle.stem.split('.')[0]}: {', '.join(steps)}", self.chips) as bar:
-            found = measure_chips(ChipPlan(bundle, steps=tuple(steps), **plan), self.arrays, range(self.chips),
-                                  self.setting.workers, bar.advance)  # fmt: skip
+        """Accuracies in per cent of each chip after each step, by the step's name; chips that are kept are not
+        measured again."""
+        subject = Subject("student", BundleSource(Bundle.open(bundle)), ChipPlan(bundle, steps=tuple(steps), **plan))
+        cases, options = cases_of([subject], [{}], self.arrays), StudyOptions(self.chips, 0, self.setting.workers)
+        with (
+            self.setting.kept.chips(cases[0], self.arrays, self.data.name) as journal,
+            console.progress(f"{bundle.stem.split('.')[0]}: {', '.join(steps)}", self.chips) as bar,
+        ):
+            (found,) = run_study(cases, self.arrays, options, journal=journal, done=bar.advance)
         return {name: np.array([chip[name] for chip in found]) for name in found[0]}
 
 

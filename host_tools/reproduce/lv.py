@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,22 @@ QUICK_CHIPS, FULL_CHIPS, ORDER_CHIPS = 4, 20, 4
 def claims(setting: Setting) -> list[Claim]:
     """quick: a small network on digits, 4 chips, about two minutes; full: LeNet-5 on MNIST, 20 chips, all test images,
     about 25 minutes on two quiet cores beside the ideal network's training, a third of it the baseline's training."""
+    from host_tools.record import sha256
+
+    data, teacher = _teacher(setting)
+    made_of = [data.fingerprint, None if teacher is None else sha256(teacher)]
+    return setting.paper("lv", made_of, partial(_measured, setting, data, teacher))
+
+
+def _measured(setting: Setting, data: Any, teacher: Path | None, figures: Path) -> list[Claim]:
     from device_models.profile import DeviceProfile
     from host_tools import console
+    from host_tools.finetune.small import small_network
     from host_tools.finetune.vat import VatRecipe
     from host_tools.plots.finetune import chips_figure
+    from host_tools.record import load_model
 
-    data, model = _network(setting)
+    model = small_network(data, setting.seed) if teacher is None else load_model(teacher)
     job = make_job(model, data, DeviceProfile.load("charan-65nm"), STRATEGIES[BEST])
     job = with_vat(job, model, data, VatRecipe.for_data(data), setting.seed, setting.cache / "finetune")
     chips = QUICK_CHIPS if setting.quick else FULL_CHIPS
@@ -44,7 +55,7 @@ def claims(setting: Setting) -> list[Claim]:
     with console.progress("fine-tuning chips", chips) as bar:
         results = run_chips(job, seeds, workers, bar.advance)
     ideal = job.judged(job.network, None)
-    chips_figure(results, ideal).savefig(setting.figures / "finetune.png")
+    chips_figure(results, ideal).savefig(figures / "finetune.png")
     words = (f"{job.network.name} on {data.name}, charan-65nm as one cell a weight (our reading), {{}} chips, "
              f"{len(job.y_test):,} test images, read noise")  # fmt: skip
     return [*compared(results, ideal, words.format(chips)), _order(job, setting, workers, words.format(ORDER_CHIPS))]
@@ -75,22 +86,19 @@ def compared(results: list[Result], ideal: float, words: str) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _network(setting: Setting) -> tuple[Any, Any]:
+def _teacher(setting: Setting) -> tuple[Any, Path | None]:
+    """The data, and the ideal network's file; None: the small network, which the seed alone decides."""
     from host_tools.data import load
 
     if setting.quick:
-        from host_tools.finetune.small import small_network
-
-        data = load("digits")
-        return data, small_network(data, setting.seed)
-    from host_tools.record import load_model
+        return load("digits"), None
     from host_tools.training import recipes
     from host_tools.training.workshop import Workshop
 
     data = load("mnist", None if setting.data_dir is None else f"{setting.data_dir}/mnist")
     recipe = recipes.get("mnist-lenet5")
     shop = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain, setting.tell)
-    return data, load_model(shop.teacher())
+    return data, shop.teacher()
 
 
 def _order(job: Job, setting: Setting, workers: int, words: str) -> Claim:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from host_tools.data import Dataset, load
 from host_tools.integer.orders import Reordered, ReorderSetting, orders_of, study
 from host_tools.integer.recipe import IntegerRecipe, recipe_for
 from host_tools.integer.report import Tied, figures, row_counts
+from host_tools.record import sha256
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.training import recipes
 from host_tools.training.workshop import Workshop
@@ -42,7 +44,13 @@ def claims(setting: Setting) -> list[Claim]:
     recipe = recipes.get("digits" if setting.quick else "mnist-lenet5")
     workshop = Workshop(recipe, data, setting.seed, setting.cache / "networks", setting.retrain, setting.tell)
     networks = Networks(data, setting, workshop.teacher(), recipe_for(data))
-    return [*training(networks), *renaming(networks), *reordering(networks, 10 if setting.quick else 50)]
+    made_of = [data.fingerprint, sha256(networks.teacher), asdict(networks.recipe)]
+    return setting.paper("weinstock", made_of, partial(_measured, networks))
+
+
+def _measured(networks: Networks, figures: Path) -> list[Claim]:
+    drawn = replace(networks, setting=replace(networks.setting, figures=figures))
+    return [*training(drawn), *renaming(drawn), *reordering(drawn, 10 if drawn.setting.quick else 50)]
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Networks:
         self, name: str, recipe: IntegerRecipe, more: dict[str, Any], made: Callable[[Any], tuple[Any, dict[str, Any]]]
     ) -> Any:
         """A network from the cache, or trained now; known by recipe, data, seed and teacher."""
-        from host_tools.record import save_model, sha256
+        from host_tools.record import save_model
 
         what = [asdict(recipe), more, self.data.fingerprint, self.setting.seed,
                 sha256(self.teacher), VERSION]  # fmt: skip

@@ -150,7 +150,7 @@ def _vectors(setup: Setup, value: int) -> Setup:
     if value < 1 or not any(fits):
         raise HostError(f"--sweep: vectors: {value} for the steps {', '.join(setup.plan.steps)}; expected at least 1, "
                         "and a step calibrated")
-    changed = [replace(step, argument=str(value)) if fit else step for step, fit in zip(steps, fits, strict=True)]
+    changed = [step.with_vectors(str(value)) if fit else step for step, fit in zip(steps, fits, strict=True)]
     return replace(setup, plan=replace(setup.plan, steps=tuple(step.text for step in changed)))
 
 
@@ -189,8 +189,10 @@ AXES = {
         Axis("read_noise.absolute_uS", "read noise of a cell in uS", float, _in_profile(_noise("absolute_uS"))),
         Axis("faults.stuck_low", "share of cells stuck low", float, _in_profile(_stuck("stuck_low", 0))),
         Axis("faults.stuck_high", "share of cells stuck high", float, _in_profile(_stuck("stuck_high", -1))),
-        Axis("age_h", "hours since programming", float,
+        Axis("age_h", "hours since programming, by the profile's tables", float,
              _start(lambda hours: f"aged:{hours * SECONDS_AN_HOUR:.12g}")),
+        Axis("drift_h", "hours since programming, by the board's law of drift", float,
+             _start(lambda hours: f"drifted:{hours * SECONDS_AN_HOUR:.12g}")),
         Axis("temperature_C", "temperature of a bake", float, _start(lambda celsius: f"baked:{celsius:.12g}")),
         Axis("macro.adc_bits", "bits of the ADC", int, _in_macro("adc_bits")),
         Axis("macro.dac_bits", "bits of the DAC", int, _in_macro("dac_bits")),

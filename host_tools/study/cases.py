@@ -9,9 +9,10 @@ from firmware_py.bundle import Bundle
 from host_tools.data import Dataset
 from host_tools.errors import HostError
 from host_tools.study.axes import AXES, Setup
+from host_tools.study.cells import age_after, beyond_law
 from host_tools.study.chips import ChipPlan, Stock, StudyData, columns, labels_of, vectors
 from host_tools.study.sources import Source
-from host_tools.study.steps import CALIBRATIONS, Step, parse_steps
+from host_tools.study.steps import CALIBRATIONS, OLDER, Step, parse_steps
 from host_tools.study.sweep import Point, text
 
 DIGEST = 16  # hexadecimal digits of a digest in a results file
@@ -71,13 +72,19 @@ def _refuse(case: Case, data: StudyData) -> None:
     history: tuple[Step, ...] = ()
     start = parse_steps(case.plan.start) if case.plan.start else ()
     for step in (*start, *parse_steps(case.plan.steps)):
-        if step.kind in ("aged", "baked"):
+        if step.kind in OLDER:
             history = (*history, step)
-            stock.after(history)
+            age_after(case.bundle, history) if step.kind == "drifted" else stock.after(history)
         elif step.kind in CALIBRATIONS:
             vectors(case.bundle, data, step)
         elif step.kind == "adapted":
             labels_of(case.plan, data, step)
+
+
+def notes_of(cases: Sequence[Case]) -> list[str]:
+    """What a user should know of these cases, each line once."""
+    notes = [beyond_law(case.bundle, (*case.plan.start, *case.plan.steps)) for case in cases]
+    return [note for note in dict.fromkeys(notes) if note]
 
 
 def refuse_other_images(bundle: Bundle, data: Dataset) -> None:

@@ -1,21 +1,27 @@
-"""The cells of a bundle some time after programming, or after a bake: other quantile tables, everything else stays.
+"""The cells of a bundle some time after programming: by its profile's tables, or by its board's law of drift.
+
+By the tables (steps 'aged' and 'baked') it is other quantile tables, and everything else stays.
 
 A cell keeps its uniform number, so it moves along the quantiles of its level: it keeps its rank among the cells of its
 level. That is an assumption, and a kind one: real cells also change places, so what a chip has learned about its cells
 is worth less than this says. 'aged:SECONDS:redrawn' is the other end, where no cell keeps its rank.
+
+By the law (steps 'drifted') the chip itself does it, as on a board (numerics.md, section 3; `rram-edge --age`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from device_models.baking import baked
 from device_models.compile import compile_profile
 from device_models.derive import aged
 from device_models.profile import DeviceProfile
+from firmware_py.aging import MOST_SECONDS
 from firmware_py.bundle import Bundle
 from host_tools.errors import HostError
-from host_tools.study.steps import Step
+from host_tools.study.steps import Step, parse_steps
 
 
 def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
@@ -27,6 +33,7 @@ def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
     fresh = DeviceProfile.from_dict(bundle.profile, f"{bundle.path}: profile")
     profile, last_s, hot = fresh, 0.0, False
     for step in history:
+        _refuse_both(step, "drifted" in [other.kind for other in history])
         if step.kind == "baked":
             profile, hot = baked(profile, step.number), True
             continue
@@ -36,3 +43,41 @@ def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
         profile, last_s = aged(fresh, time_s), time_s
     quantiles = compile_profile(profile).quantiles
     return replace(bundle, tables=replace(bundle.tables, quantiles=quantiles))
+
+
+def age_after(bundle: Bundle, history: tuple[Step, ...]) -> float:
+    """The age in seconds of a chip after `history`, steps 'drifted' in order. HostError where the bundle knows no drift
+    or more than a board takes is asked, where time runs backwards, or a step is of the profile's tables."""
+    age_s = 0.0
+    for step in history:
+        _refuse_both(step, any(other.kind != "drifted" for other in history))
+        if bundle.aging.drift is None and step.number:
+            raise HostError(f"--steps: {step.text}: {bundle.path} has no law of drift (rram export --aging, of a "
+                            "profile with relaxation.law)")
+        if not age_s <= step.number <= MOST_SECONDS:
+            raise HostError(f"--steps: {step.text}: a chip ages from {age_s:g} to at most {MOST_SECONDS:g} s, never "
+                            "backwards")  # fmt: skip
+        age_s = step.number
+    return age_s
+
+
+def beyond_law(bundle: Bundle, steps: Sequence[str]) -> str | None:
+    """One line where these steps let cells drift for longer than the law was measured; None where not."""
+    law, ages = bundle.aging.drift, [step.number for step in parse_steps(steps) if step.kind == "drifted"]
+    if law is None or max(ages, default=0.0) <= law.to_s:
+        return None
+    return f"age {max(ages):g} s: drift was measured to {law.to_s:g} s, and goes on as it did"
+
+
+def drifts(steps: Sequence[str], profile: DeviceProfile) -> bool:
+    """Whether a chip drifts by its board's law in these steps. HostError where its profile has none."""
+    asked = [step for step in parse_steps(steps) if step.kind == "drifted"]
+    if asked and (profile.relaxation is None or profile.relaxation.law is None):
+        raise HostError(f"--steps: {asked[0].text}: profile {profile.name} has no law of drift (relaxation.law)")
+    return bool(asked)
+
+
+def _refuse_both(step: Step, both: bool) -> None:
+    if both:
+        raise HostError(f"--steps: {step.text}: a chip ages by its profile's tables (aged, baked) or by its board's "
+                        "law (drifted), not by both")  # fmt: skip

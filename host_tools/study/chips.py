@@ -16,8 +16,8 @@ from firmware_py.chip import Chip
 from firmware_py.correction import AdaptConfig
 from host_tools.errors import HostError
 from host_tools.shift import Shift
-from host_tools.study.cells import cells_after
-from host_tools.study.steps import ALL, CALIBRATIONS, UNTOUCHED, Step, parse_steps
+from host_tools.study.cells import age_after, cells_after
+from host_tools.study.steps import ALL, CALIBRATIONS, OLDER, UNTOUCHED, Step, parse_steps
 
 __all__ = ["ALL", "UNTOUCHED", "ChipPlan", "Stock", "StudyData", "measure", "measure_chip", "measure_chips"]
 
@@ -112,7 +112,7 @@ class _Life:
             self.shift = Shift.parse(step.argument.replace(";", ",")) if step.argument else self.plan.shift
         elif step.kind == "adapted":
             self._learn(labels_of(self.plan, self.data, step))
-        elif step.kind in ("aged", "baked"):
+        elif step.kind in OLDER:
             self._age(step)
 
     def _learn(self, labels: int) -> None:
@@ -122,8 +122,12 @@ class _Life:
             self.chip.learn_one(image, int(label))
 
     def _age(self, step: Step) -> None:
-        """The same die, its cells moved: its own uniform number through later tables. SRAM and counters stay."""
+        """The same die, its cells moved: by the board's law, or its own uniform number through later tables. SRAM and
+        counters stay."""
         self.history = (*self.history, step)
+        if step.kind == "drifted":
+            self.chip.refresh(age_after(self.stock.bundle, self.history))
+            return
         redrawn = step.argument.endswith(":redrawn")
         before = self.chip
         self.chip = self._chip(self.stock.after(self.history), redrawn_seed(self.seed) if redrawn else before.seed)

@@ -27,12 +27,13 @@ Key = tuple[str, ...]  # a chip: its point's values and its seed, as text
 class Layout:
     """Columns: `constants` (name to value) are the same on every line, `keys` say which chip, `values` what it reaches.
 
-    The first of `keys` is the name of the bundle.
+    The first of `keys` is the name of the bundle. option: what an error names.
     """
 
     constants: dict[str, str]
     keys: tuple[str, ...]
     values: tuple[str, ...]
+    option: str = "--output"
 
     @property
     def header(self) -> list[str]:
@@ -45,6 +46,7 @@ class Journal:
 
     def __init__(self, path: Path, layout: Layout, handle: int) -> None:
         self.path, self.layout, self._handle = path, layout, handle
+        self.name = f"{layout.option}: {path}"  # in an error
         text, whole = _read(path)
         rows = list(csv.reader(io.StringIO(text[:whole].decode("utf-8", "replace"), newline="")))
         if rows or not _line(layout.header).startswith(text):
@@ -68,23 +70,23 @@ class Journal:
     def _append(self, row: Sequence[str]) -> None:
         data = _line(row)
         if os.write(self._handle, data) != len(data):
-            raise HostError(f"--output: {self.path}: cannot be written (is the disk full?); run again to go on")
+            raise HostError(f"{self.name}: cannot be written (is the disk full?); run again to go on")
         os.fsync(self._handle)
 
     def _check_header(self, given: list[str]) -> None:
         if given != self.layout.header:
             other = sorted(set(given) ^ set(self.layout.header)) or ["their order"]
-            raise HostError(f"--output: {self.path}: made by another study (columns: {', '.join(other[:5])} differ); "
+            raise HostError(f"{self.name}: made by another study (columns: {', '.join(other[:5])} differ); "
                             "give another file, it is not overwritten")
 
     def _take(self, number: int, row: list[str]) -> tuple[Key, dict[str, float]]:
         constants, keys = len(self.layout.constants), len(self.layout.keys)
-        damaged = HostError(f"--output: {self.path}: line {number} is damaged; take it out, its chip is done again")
+        damaged = HostError(f"{self.name}: line {number} is damaged; take it out, its chip is done again")
         if len(row) != len(self.layout.header):
             raise damaged
         for (name, mine), given in zip(self.layout.constants.items(), row, strict=False):
             if mine != given:
-                raise HostError(f"--output: {self.path}: made with {name} {given or 'empty'}, now it is {mine}; "
+                raise HostError(f"{self.name}: made with {name} {given or 'empty'}, now it is {mine}; "
                                 "give another file, it is not overwritten")
         try:
             texts = zip(self.layout.values, row[constants + keys :], strict=True)
@@ -101,7 +103,7 @@ def open_journal(path: Path, layout: Layout) -> Iterator[Journal]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise HostError(f"--output: {path}: another study is writing it") from None
+            raise HostError(f"{layout.option}: {path}: another study is writing it") from None
         yield Journal(path, layout, handle)
     finally:
         os.close(handle)

@@ -65,20 +65,27 @@ class Processes:
 
     def _round(self, folder: Path, jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
         """One pool, as long as it lives."""
-        others = set(multiprocessing.active_children())
-        # spawn: TensorFlow's threads in the parent do not survive a fork
-        pool = ProcessPoolExecutor(self.count, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
-        try:
-            with _interrupts_ignored():  # as long as processes are started: they inherit it
+        with processes(self.count) as pool:
+            with interrupts_ignored():
                 futures = {pool.submit(_job, str(folder), job): job for job in jobs}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BaseException:  # interrupted, a worker died, or an error: nobody waits for the chips under way
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool that ends at once where its block is interrupted; jobs are submitted with `interrupts_ignored`."""
+    others = set(multiprocessing.active_children())
+    # spawn: TensorFlow's threads in the parent do not survive a fork
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+    try:
+        yield pool
+    except BaseException:  # interrupted, a worker died, or an error: nobody waits for the chips under way
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _lay_out(folder: Path, stocks: Mapping[str, Stock], data: StudyData) -> None:
@@ -90,8 +97,9 @@ def _lay_out(folder: Path, stocks: Mapping[str, Stock], data: StudyData) -> None
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """A terminal sends Ctrl-C to the workers, too; the parent alone deals with it."""
+def interrupts_ignored() -> Iterator[None]:
+    """As long as processes are started, they inherit it: a terminal sends Ctrl-C to the workers, too, and the parent
+    alone deals with it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,11 @@ from host_tools.record import record_of, sha256
 from host_tools.study.run import RecipeFiles
 from host_tools.training.recipes import Recipe
 from host_tools.training.workshop import Workshop
+from host_tools.version import code_of
 
 # The code that decides a bundle: what a former version of it made is made again, not taken for today's.
-EXPORTING = ("emulate.py", "export.py", "mapping/*.py", "tflite.py")
+EXPORTING = ("device_models/*.py", "firmware_py/*.py", "host_tools/emulate.py", "host_tools/export.py",
+             "host_tools/mapping/**/*.py", "host_tools/tflite.py")  # fmt: skip
 
 
 def default_cache() -> Path:
@@ -57,7 +58,7 @@ def export_kept(
 ) -> Path:
     """The bundle of `network` for `profile`, exported only if it is not in `cache`."""
     made_of = [sha256(network), sha256(ideal), profile.to_json(), data.fingerprint]
-    key = _key([*made_of, asdict(options) | {"macro": options.macro.model_dump()}, _code(EXPORTING)])
+    key = _key([*made_of, asdict(options) | {"macro": options.macro.model_dump()}, code_of(EXPORTING)])
     folder = cache / "bundles"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{network.stem}-{key}.rram.safetensors"
@@ -77,12 +78,6 @@ def _export(
         }
         export_bundle(path, load(network), load(ideal), profile, data, options, provenance,
                       lambda stage: bar.advance(1, stage))  # fmt: skip
-
-
-def _code(patterns: Iterable[str]) -> str:
-    folder = Path(__file__).parents[1]
-    files = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _key(parts: Any) -> str:

@@ -20,7 +20,8 @@ from host_tools.importers import SUFFIXES
 from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.shift import Shift
-from host_tools.study.cases import Case, Subject, cases_of, refuse_other_images
+from host_tools.study.cases import Case, Subject, cases_of, notes_of, refuse_other_images
+from host_tools.study.cells import drifts
 from host_tools.study.chips import LABELS, UNTOUCHED, ChipPlan, StudyData
 from host_tools.study.cluster import Cluster
 from host_tools.study.jobs import Workers
@@ -105,6 +106,8 @@ def prepare_study(asked: Request) -> Prepared:
     subjects = _subjects(asked, plan, dataset)
     with _shown("bundles of the sweep", len(subjects) * len(points) if asked.sweeps else 0) as advance:
         cases = cases_of(subjects, points, data, advance)
+    for note in notes_of(cases):
+        console.say(note)
     return Prepared(asked, dataset, data, options, cases, workers)
 
 
@@ -171,7 +174,8 @@ def _subjects(asked: Request, plan: ChipPlan, dataset: Dataset) -> list[Subject]
         refuse_other_images(bundle, dataset)
         return [Subject("student", BundleSource(bundle), plan)]
     recipe = recipes.get(asked.recipe or "")
-    files = prepare(recipe, dataset, asked.seed, cache, fresh=asked.retrain)
+    own = ExportOptions(seed=asked.seed, aging=drifts(plan.steps, DeviceProfile.load(recipe.profile)))
+    files = prepare(recipe, dataset, asked.seed, cache, own, fresh=asked.retrain)
     student: Source = BundleSource(Bundle.open(files.bundle))
     plain: Source = BundleSource(Bundle.open(files.plain))
     if asked.sweeps:

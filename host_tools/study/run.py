@@ -90,7 +90,7 @@ def _refuse_other_bundles(cases: Sequence[Case], journal: Journal) -> None:
     for name, digest, *rest in journal.found:
         mine = digests.get((name, *rest[:-1]), digest)
         if mine != digest:
-            raise HostError(f"--output: {journal.path}: made with another bundle ({name}: digest {digest}, now it is "
+            raise HostError(f"{journal.name}: made with another bundle ({name}: digest {digest}, now it is "
                             f"{mine}); give another file, it is not overwritten")
 
 

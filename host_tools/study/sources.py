@@ -16,14 +16,17 @@ import numpy as np
 
 from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
+from firmware_py.aging import Aging, read_aging
 from firmware_py.bundle import AnalogLayer, Bundle, Macro, ProfileTables
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
+from host_tools.mapping.aging import aging_tensors
 from host_tools.mapping.bare import profile_tables
 from host_tools.mapping.draft import RANGE_CHIPS, ExportOptions
 from host_tools.mapping.mask import MaskChoice, mask_seed, rate_exponents
 from host_tools.mapping.ranges import converter_ranges
 from host_tools.study.axes import Axis, Setup
+from host_tools.study.cells import drifts
 from host_tools.study.chips import ChipPlan
 
 
@@ -89,14 +92,17 @@ class ModelSource:
         """The model exported for the set-up."""
         from host_tools.study.prepare import export_kept
 
-        options = replace(self.options, macro=setup.macro, mask=setup.mask, clip_sd=setup.clip_sd)
+        plan = setup.plan
+        options = replace(self.options, macro=setup.macro, mask=setup.mask, clip_sd=setup.clip_sd,
+                          aging=self.options.aging or drifts((*plan.start, *plan.steps), setup.profile))  # fmt: skip
         return Bundle.open(export_kept(self.network, self.ideal, setup.profile, self.data, options, self.cache))
 
 
 def rederived(bundle: Bundle, profile: DeviceProfile, macro: MacroConfig) -> Bundle:
     """The bundle as an export for `profile` and `macro` would make it with the same levels and mask, in memory.
 
-    Tables, converter ranges (from the same chips and vectors) and the prior scale of mask values follow. HostError for
+    Tables, converter ranges (from the same chips and vectors) and the prior scale of mask values follow, and what ages
+    cells on the board where the bundle had any of it. HostError for
     a profile with other levels, and for other converters of an integer network, which was trained for its own.
     """
     tables = profile_tables(profile)
@@ -109,9 +115,19 @@ def rederived(bundle: Bundle, profile: DeviceProfile, macro: MacroConfig) -> Bun
         digest=digest,
         layers=_layers(bundle, tables, macro),
         tables=tables,
+        aging=_aging(bundle, profile),
         macro=Macro(**{key: getattr(macro, key) for key in Macro.__dataclass_fields__}),
         profile=profile.model_dump(mode="json", exclude_none=True),
     )
+
+
+def _aging(bundle: Bundle, profile: DeviceProfile) -> Aging:
+    ages = bundle.aging.drift is not None or bundle.aging.disturb != 0
+    law = None if profile.relaxation is None else profile.relaxation.law
+    if not ages or (law is None and profile.read_disturb is None):
+        return Aging()
+    tensors = aging_tensors(profile)
+    return read_aging(profile.n_levels, tensors, lambda name, *_: tensors[name], HostError)
 
 
 def _layers(bundle: Bundle, tables: ProfileTables, macro: MacroConfig) -> tuple[AnalogLayer, ...]:

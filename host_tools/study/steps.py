@@ -16,6 +16,7 @@ from host_tools.errors import HostError
 CALIBRATIONS = {"calibrated": "full", "recalibrated": "full", "gains": "gains", "moments": "moments"}  # Chip.calibrate
 ALL = ("untouched", "calibrated", "shifted", "adapted")
 UNTOUCHED = ("untouched",)
+OLDER = ("aged", "baked", "drifted")  # steps after which the cells are others
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Step:
         title = KINDS[self.kind].title.format(self.argument) if self.argument else KINDS[self.kind].bare
         own = self.name not in (self.kind, f"{self.kind}:{self.argument}")
         return f"{title} ({self.name})" if own else title
+
+    def with_vectors(self, count: str) -> Step:
+        """A calibration with another number of vectors, under its own name or its kind's."""
+        return Step(self.name if self.name.isidentifier() else self.kind, self.kind, count)
 
 
 @dataclass(frozen=True)
@@ -125,5 +130,7 @@ KINDS = {
                     "a number of labels, for example 1000", _whole),
     "aged": Kind("", "the same chips, {} s after programming",
                  "seconds after programming, for example 10000 (or 10000:redrawn)", _seconds),
+    "drifted": Kind("", "the same chips, {} s after programming by the board's law of drift",
+                    "seconds after programming, for example 10000", _positive),
     "baked": Kind("", "the same chips after the bake at {} C", "the temperature of a bake in C", _temperature),
 }  # fmt: skip

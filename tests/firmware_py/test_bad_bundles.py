@@ -53,6 +53,11 @@ class Draft:
         self.age("drift_s", np.array([from_s, to_s]))
 
 
+def mean_sd(mean: float, sd: float) -> np.ndarray:
+    """A law of drift whose ten levels are alike."""
+    return np.repeat([[mean], [sd]], 10, axis=1).astype(np.float64)
+
+
 def refusal(tmp_path: Path, spoil: Callable[[Draft], Any]) -> str:
     """The message of opening the spoilt bundle, without the file's name that it must begin with."""
     metadata, tensors = contents(Synthetic())
@@ -105,6 +110,18 @@ METADATA: dict[str, tuple[Spoil, str]] = {
     "macro.adc_gain: true": (lambda b: b.json("macro", adc_gain_sigma=True), "macro.adc_gain_sigma: True is not a num"),
     "macro.adc_offset": (lambda b: b.json("macro", adc_offset_sigma_lsb=-1), "macro.adc_offset_sigma_lsb: -1 is not a"),
     "macro.adc_offset: 0s": (lambda b: b.json("macro", adc_offset_sigma_lsb=10**400), "macro.adc_offset_sigma_lsb: 1"),
+    "macro.adc_gain: < 0": (lambda b: b.json("macro", adc_gain_sigma=-0.1), "macro.adc_gain_sigma: -0.1 is not a numb"),
+    "macro.adc_gain: inf": (lambda b: b.json("macro", adc_gain_sigma=np.inf), "macro.adc_gain_sigma: inf is not a num"),
+    "macro.adc_gain: text": (
+        lambda b: b.json("macro", adc_gain_sigma="0.1"), "macro.adc_gain_sigma: '0.1' is not a number from 0 to 1"
+    ),
+    "macro.adc_gain: null": (lambda b: b.json("macro", adc_gain_sigma=None), "macro.adc_gain_sigma: None is not a"),
+    "macro.adc_offset: wide": (
+        lambda b: b.json("macro", adc_offset_sigma_lsb=32769),
+        "macro.adc_offset_sigma_lsb: 32769 is not a number from 0 to 32768",
+    ),
+    "macro.adc_offset: NaN": (lambda b: b.json("macro", adc_offset_sigma_lsb=np.nan), "macro.adc_offset_sigma_lsb: n"),
+    "macro.adc_offset: list": (lambda b: b.json("macro", adc_offset_sigma_lsb=[1]), "macro.adc_offset_sigma_lsb: [1]"),
     "macro.adc_bits: huge": (lambda b: b.json("macro", adc_bits="9" * 10**6), "macro.adc_bits: '99999"),
 }
 
@@ -117,6 +134,27 @@ TENSORS: dict[str, tuple[Spoil, str]] = {
     "drift: mean": (lambda b: b.drift(np.full((2, 10), 1e9)), "profile.drift: beyond 32767 G steps a decade, or a"),
     "drift: falling": (lambda b: b.drift(np.zeros((2, 10)), 5.0, 4.0), "profile.drift_s: [5, 4] given, expected two"),
     "drift: zero": (lambda b: b.drift(np.zeros((2, 10)), 0.0, 4.0), "profile.drift_s: [0, 4] given, expected two"),
+    "drift: mean below": (lambda b: b.drift(mean_sd(-32768, 0)), "profile.drift: beyond 32767 G steps a decade, or a"),
+    "drift: sd beyond": (lambda b: b.drift(mean_sd(0, 32768)), "profile.drift: beyond 32767 G steps a decade, or a"),
+    "drift: infinity": (lambda b: b.drift(mean_sd(np.inf, 0)), "profile.drift: NaN or infinity given, expected fin"),
+    "drift: dtype": (
+        lambda b: b.drift(np.zeros((2, 10), np.float32)), "profile.drift: F32[2, 10] given, expected F64[2, 10]"
+    ),
+    "drift: NaN s": (lambda b: b.drift(mean_sd(0, 0), np.nan), "profile.drift_s: NaN or infinity given, expected"),
+    "drift: early": (lambda b: b.drift(mean_sd(0, 0), 1e-13), "profile.drift_s: [1e-13, 2] given, expected two rising"),
+    "drift: late": (
+        lambda b: b.drift(mean_sd(0, 0), 1.0, 2e12),
+        "profile.drift_s: [1, 2e+12] given, expected two rising times from 1e-12 to 1e+12 s",
+    ),
+    "drift: one time": (
+        lambda b: b.tensors.update({"profile.drift": mean_sd(0, 0), "profile.drift_s": np.ones(1)}),
+        "profile.drift_s: F64[1] given, expected F64[2]",
+    ),
+    "disturb: below": (lambda b: b.age("disturb", np.array([-0.6])), "profile.disturb: -0.6 given, expected -0.5 to"),
+    "disturb: NaN": (lambda b: b.age("disturb", np.array([np.nan])), "profile.disturb: NaN or infinity given"),
+    "disturb: dtype": (
+        lambda b: b.age("disturb", np.zeros(1, np.float32)), "profile.disturb: F32[1] given, expected F64[1]"
+    ),
     "disturb": (lambda b: b.age("disturb", np.array([0.6])), "profile.disturb: 0.6 given, expected -0.5 to 0.5"),
     "disturb: many": (lambda b: b.age("disturb", np.zeros(2)), "profile.disturb: F64[2] given, expected F64[1]"),
     "missing": (lambda b: b.tensors.pop("conv2.gain"), "conv2.gain: missing, expected F32[7]"),
@@ -242,6 +280,10 @@ GRAPH: dict[str, tuple[Spoil, str]] = {
         lambda b: b.node(4, op="add", **{"from": [3] * 10**5}),
         "graph: nodes[4].from: [3, 3, 3, 3, 3, 3, ...] given, add takes 2 to 64",
     ),
+    "concat of the image": (
+        lambda b: b.node(0, op="concat", **{"from": [-1, -1]}),
+        "graph: nodes[0] (concat): the first node, expected one behind another",
+    ),
     "add of one": (lambda b: b.node(1, op="add"), "graph: nodes[1].from: [0] given, add takes 2 to 64"),
     "add of shapes": (
         lambda b: b.node(4, op="add", **{"from": [3, 2]}),
@@ -295,3 +337,15 @@ def test_the_drafts_are_right_until_they_are_spoilt(tmp_path: Path) -> None:
     metadata, tensors = contents(Synthetic(nodes=CONV))
     write(tmp_path / "b", metadata, tensors)
     assert len(Bundle.open(tmp_path / "b").layers) == 3
+
+
+def test_ageing_at_its_limits_is_taken(tmp_path: Path) -> None:
+    """Where each refusal begins: one step this side of it a chip opens and answers."""
+    metadata, tensors = contents(Synthetic())
+    draft = Draft(metadata, tensors)
+    draft.drift(mean_sd(-32767, 32767), 1e-12, 1e12)
+    draft.age("disturb", np.array([-0.5]))
+    draft.json("macro", adc_gain_sigma=1, adc_offset_sigma_lsb=32768)
+    write(tmp_path / "b", draft.metadata, draft.tensors)
+    chip = Chip.open(tmp_path / "b", age_s=1e12)
+    assert np.isfinite(chip.logits_many(chip.bundle.golden_x)).all()

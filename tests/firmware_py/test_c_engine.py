@@ -139,3 +139,11 @@ def test_a_missing_core_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(c_engine, "import_module", missing)
     with pytest.raises(RramError, match=r"does not load \(No module.*run: python -m firmware_py.build_core"):
         c_engine.core()
+
+
+def test_a_level_that_the_profile_does_not_have_is_refused(tmp_path: Path) -> None:
+    """A bundle's reader refuses it, too; the core reads tables by it."""
+    bundle = opened(tmp_path, Synthetic())
+    first = replace(bundle.layers[0], levels=bundle.layers[0].levels + np.uint8(10))
+    with pytest.raises(RramError, match=r"b: levels: a level that the profile does not have$"):
+        Chip(replace(bundle, layers=(first, *bundle.layers[1:])), engine="c")

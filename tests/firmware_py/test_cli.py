@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware_py import AdaptConfig, Chip, Replay, c_engine
+from firmware_py import AdaptConfig, Chip, Replay, c_engine, rls
 from firmware_py.cli import build_parser, main
 from firmware_py.correction import OPTIMIZERS
 from tests.firmware_py.make_bundle import DENSE, Synthetic, contents, make_bundle, write
@@ -289,6 +289,44 @@ def test_mistakes_are_one_line(capsys: Capture, bundle: str, tmp_path: Path) -> 
         assert code == 2
         assert text in err.splitlines()[-1]
         assert err.splitlines()[-1].startswith("rram-edge")
+
+
+@pytest.mark.parametrize(("options", "text"), [
+    (("adapt", "--optimizer", "adam"), "argument --optimizer: invalid choice: 'adam' (choose from"),
+    (("adapt", "--optimizer"), "argument --optimizer: expected one argument"),
+    (("adapt", "--optimizer", ""), "argument --optimizer: invalid choice: ''"),
+    (("adapt", "--rounding", "up"), "argument --rounding: invalid choice: 'up' (choose from"),
+    (("adapt", "--rounding", "nearest"), "adapt: rounding: 'nearest' given, but the correction of "),
+    (("adapt", "--optimizer", "rls", "--rounding", "stochastic"), "expected one of codes (rram export --value-bits 8)"),
+    (("adapt", "--lr", "fast"), "argument --lr: invalid float value: 'fast'"),
+    (("adapt", "--lr", "nan"), "expected lr > 0"),
+    (("adapt", "--horizon", "0"), "argument --horizon: '0' is not a whole number from 1"),
+    *(((command, "--age", age), f"argument --age: {age!r} is not a number of seconds from 0 to 1e+12, nor 'clock'")
+      for command in ("predict", "calibrate", "adapt", "explain", "c-header")
+      for age in ("-1", "nan", "inf", "1e13", "old", "")),
+    *(((command, "--age", "100"), "chip: age_s: 100 given, and the bundle has no law of drift (rram export --aging)")
+      for command in ("predict", "calibrate", "adapt", "explain", "c-header")),
+])  # fmt: skip
+def test_an_option_of_learning_or_of_age_that_cannot_be_is_one_line(
+    capsys: Capture, bundle: str, tmp_path: Path, options: tuple[str, ...], text: str
+) -> None:
+    """And nothing is left behind: no state, no header."""
+    needed = {"predict": (str(images(tmp_path / "x.npy")),), "adapt": ("--stream", str(stream(tmp_path / "lines", 1))),
+              "c-header": ("-o", str(tmp_path / "net.h"))}  # fmt: skip
+    command, *own = options
+    engine = () if command == "c-header" else NUMPY
+    line = refused(capsys, command, bundle, *needed.get(command, ()), *own, *engine)
+    assert line.startswith("rram-edge") and text in line
+    assert not Path(f"{bundle}.state").exists() and not (tmp_path / "net.h").exists()
+
+
+def test_too_many_numbers_for_least_squares_are_one_line(
+    capsys: Capture, bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rls, "MOST_NUMBERS", 10)
+    source = str(stream(tmp_path / "lines", 1))
+    line = refused(capsys, "adapt", bundle, "--stream", source, "--optimizer", "rls", *NUMPY)
+    assert line.startswith("rram-edge: adapt: optimizer: 'rls' on fc: 1 positions, ") and line.endswith("at most 10")
 
 
 def test_info_counts_what_the_bundle_holds(capsys: Capture, bundle: str) -> None:

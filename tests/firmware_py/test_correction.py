@@ -59,6 +59,14 @@ def test_the_steps_of_a_label_share_its_rate() -> None:
         ({"floor": float("nan")}, "floor in [0, 1]"),
         ({"beta": 1.0}, "beta in [0, 1)"),
         ({"beta": -0.1}, "beta in [0, 1)"),
+        ({"beta": float("nan")}, "beta in [0, 1)"),
+        ({"rounding": "up"}, "adapt: rounding: 'up' is not one of save, stochastic, nearest"),
+        ({"forgetting": 0.0}, "forgetting in (0, 1]"),
+        ({"forgetting": 1.01}, "forgetting in (0, 1]"),
+        ({"forgetting": float("nan")}, "forgetting in (0, 1]"),
+        ({"prior": 0.0}, "prior > 0"),
+        ({"prior": 1e6}, "prior > 0"),
+        ({"prior": float("nan")}, "prior > 0"),
     ],
 )
 def test_adaptation_out_of_range_is_refused(options: dict[str, Any], named: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmware_py import AdaptConfig, Chip, Effects, c_engine, guard
+from firmware_py import AdaptConfig, Chip, Effects, RramError, c_engine, guard
 from firmware_py.bundle import Bundle
 from firmware_py.correction import OPTIMIZERS, initial_correction
 from firmware_py.low_rank import reduced_rank_ridge
@@ -18,7 +18,7 @@ from firmware_py.numpy_engine import NumpyEngine
 from firmware_py.replay import NO_REPLAY
 from firmware_py.update import low_rank_scales, step_scales
 from tests.firmware_py.core_cases import VARIANTS, assert_same_state, images, needs_core, pair
-from tests.firmware_py.make_bundle import CONV, DENSE, RESNET, Synthetic, contents, write
+from tests.firmware_py.make_bundle import CONV, DENSE, MOBILE, RESNET, Synthetic, contents, write
 from tests.firmware_py.test_learn import QUIET, plain_loss
 
 RNG = np.random.default_rng(4)
@@ -229,3 +229,9 @@ def test_the_state_keeps_the_factors(tmp_path: Path) -> None:
     other.restore(tmp_path / "state")
     np.testing.assert_array_equal(chip.correction.layers[1].a, other.correction.layers[1].a)
     assert np.abs(other.correction.layers[1].b).max() > 0
+
+
+def test_a_convolution_with_groups_has_no_factors(tmp_path: Path) -> None:
+    with pytest.raises(RramError, match="b: correction.deep: a low-rank part of a convolution with groups, expected"):
+        opened(tmp_path, MOBILE, ranks=(2, 1, 0, 1), input_shape=(8, 8, 2))
+    assert opened(tmp_path, MOBILE, ranks=(2, 0, 0, 1), input_shape=(8, 8, 2)).layers[0].sram.rank == 2

@@ -98,6 +98,33 @@ def test_replay_is_an_option_and_an_axis(small: Small, own: tuple[str, ...], run
     assert by_hand[:2] != by_hand[2:]
 
 
+def test_a_line_never_tells_of_another_point(small: Small, own: tuple[str, ...], run: Run) -> None:
+    """What is swept stands in the column of its axis alone, in CSV as in Parquet."""
+    pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    few = (str(small.bundle), *own, "--chips", "1", "--workers", "1", "--steps", "calibrated:8,adapted:4")
+    code, _, err = run(*few, "--sweep", "adapt.optimizer=sgd,rls", "--sweep", "adapt.replay=0,4:1",
+                       "--sweep", "vectors=4,16", "-o", "r.parquet")  # fmt: skip
+    assert code == 0, err
+    rows = lines("r.csv")
+    assert len(rows) == 8 and {row["adapt.optimizer"] for row in rows} == {"sgd", "rls"}
+    guard = AdaptConfig().guard
+    assert guard is not None
+    assert {row["adapt"] for row in rows} == {
+        f"optimizer swept lr 0.03 horizon 1000 floor 0.1 beta 0.9 replay swept guard {guard.text} forgetting 0.99 "
+        "prior 1"
+    }
+    assert {row["steps"] for row in rows} == {"calibrated=calibrated:swept adapted:4"}
+    table = pyarrow.parquet.read_table("r.parquet").to_pydict()
+    assert [{key: str(column[i]) for key, column in table.items() if key in ("adapt", "adapt.optimizer", "steps")}
+            for i in range(8)] == [{key: row[key] for key in ("steps", "adapt", "adapt.optimizer")}
+                                    for row in rows]  # fmt: skip
+    assert run(*few, "--sweep", "adapt.optimizer=sgd", "-o", "one.csv")[0] == 0
+    assert lines("one.csv")[0]["adapt"].startswith("optimizer swept lr 0.03")
+    assert "forgetting" not in lines("one.csv")[0]["adapt"]
+
+
 def test_a_second_run_measures_nothing_and_says_the_same(
     small: Small, own: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,7 @@ def test_every_axis_changes_what_it_says_and_nothing_else(small: Small) -> None:
         stuck = getattr(swept(charan, f"faults.{key}", 0.01).profile.faults, key)
         assert (stuck.probability, stuck.conductance_uS) == (0.01, level)
     assert swept(setup, "age_h", 0.5).plan.start == ("aged:1800",)
+    assert swept(setup, "drift_h", 0.5).plan.start == ("drifted:1800",)
     assert swept(setup, "temperature_C", 140.0).plan.start == ("baked:140",)
     assert swept(setup, "macro.adc_bits", 5).macro.adc_bits == 5
     assert swept(setup, "macro.rows_active", 32).macro.rows_active == 32
@@ -149,6 +150,7 @@ def test_every_axis_changes_what_it_says_and_nothing_else(small: Small) -> None:
         ("read_noise.relative", -1.0, "read_noise.relative"),
         ("faults.stuck_low", 1.5, "faults.stuck_low"),
         ("age_h", -1.0, "expected seconds after programming"),
+        ("drift_h", -1.0, "expected seconds after programming"),
         ("macro.adc_bits", 99, "--sweep: macro: adc_bits"),
         ("macro.rows_active", 100, "rows_active: 100 does not divide rows (128)"),
         ("levels", 1, "--sweep: levels: 1 is not 2 to 256"),
