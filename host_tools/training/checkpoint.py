@@ -31,10 +31,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file of one training; `key` names what it trains (options and data), so that no other one goes on from it."""
+    """The file of one training; `key` names what it trains (options and data), so that no other one goes on from it,
+    `again` what goes on with it."""
 
     path: Path
     key: str
+    again: str = "the same command with --resume"
 
     @classmethod
     def beside(cls, output: Path, what: dict[str, Any], resume: bool) -> Checkpoint:
@@ -84,7 +86,7 @@ class Checkpoint:
         try:
             yield
         except KeyboardInterrupt:
-            kept = f"{self.path} holds its last whole epoch, the same command with --resume goes on from there"
+            kept = f"{self.path} holds its last whole epoch, {self.again} goes on from there"
             say(f"interrupted; {kept if self.path.exists() else 'no epoch was over, nothing is kept'}")
             raise SystemExit(130) from None
         except HostError as error:

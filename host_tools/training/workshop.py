@@ -16,7 +16,7 @@ from typing import Any
 from host_tools import console
 from host_tools.data import Dataset
 from host_tools.record import load_model, read_record, save_model, sha256
-from host_tools.training.checkpoint import Checkpoint
+from host_tools.training.checkpoint import SUFFIX, Checkpoint
 from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe
 
 VERSION = 1  # raise it where the code of a training changes what comes out of it
@@ -87,7 +87,7 @@ class Workshop:
         if not path.exists():
             self.cache.mkdir(parents=True, exist_ok=True)
             self.tell(f"{path.name} is trained now, and kept in {self.cache}")
-            partial = Checkpoint(path.with_name(f"{path.name}.partial.npz"), key)
+            partial = Checkpoint(path.with_name(path.name + SUFFIX), key, "the same command")
             with partial.kept(self.tell):
                 model, record = train(partial)
             save_model(model, path, {**record, "key": key})

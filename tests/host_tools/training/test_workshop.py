@@ -16,6 +16,7 @@ from host_tools.errors import HostError
 from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model, read_record
 from host_tools.training import workshop
+from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe, TeacherRecipe
 from host_tools.training.workshop import Workshop, key_of
 from tests.host_tools.networks import data
@@ -86,3 +87,24 @@ def test_a_shipped_network_serves_todays_recipe_only(
 def test_an_unknown_student_is_named() -> None:
     with pytest.raises(HostError, match="student 'aweare' is unknown, expected one of student, aware"):
         RECIPE.plan("aweare")
+
+
+def test_an_interrupted_training_of_a_recipe_goes_on_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, teacher=replace(RECIPE.teacher, epochs=2), more={})
+    save = Checkpoint.save
+
+    def stop(self: Checkpoint, *given: Any) -> None:
+        save(self, *given)
+        raise KeyboardInterrupt
+
+    first, told = shop(tmp_path, recipe)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(Checkpoint, "save", stop)
+        first.teacher()
+    assert ended.value.code == 130 and told[-1].endswith("last whole epoch, the same command goes on from there")
+    straight, _ = shop(tmp_path / "straight", recipe)
+    on, wanted = (load_model(one.teacher()).get_weights() for one in (shop(tmp_path, recipe)[0], straight))
+    for weights, expected in zip(on, wanted, strict=True):
+        np.testing.assert_array_equal(weights, expected)
