@@ -188,8 +188,8 @@ RECIPES = {
             CIFAR_STUDENT,
             {
                 "begun": StudentPlan(CIFAR_BEGUN),
-                "area-begun": StudentPlan(CIFAR_AREA, "student", "student", AREA),
-                "area": StudentPlan(CIFAR_NARROW, "area-begun", "student", NARROW),
+                "area": StudentPlan(CIFAR_AREA, "student", "student", AREA),
+                "area-narrow": StudentPlan(CIFAR_NARROW, "area", "student", NARROW),
             },
             student_from="begun",
             short=CIFAR_SHORT,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,9 @@ def test_ctrl_c_leaves_a_file_that_the_same_command_goes_on_with(small: Small, o
                "--workers", "2", "--steps", "untouched", "-o", "r.csv"]  # fmt: skip
     root = Path(__file__).parents[3]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *filter(None, sys.path)])}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # jobs in the background inherit that it is not
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment,
+                               preexec_fn=heard)  # fmt: skip
     try:
         until = time.monotonic() + 200
         while time.monotonic() < until and process.poll() is None:
