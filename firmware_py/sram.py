@@ -20,7 +20,7 @@ from firmware_py.errors import RramError
 
 F32 = npt.NDArray[np.float32]
 VALUE_BITS = (4, 6, 8, 16, 32)  # of mask values and low-rank factors
-NUMBER_BITS = (8, 16, 32)  # of gains and offsets
+GAIN_BITS = (8, 16, 32)  # of gains and offsets
 MOST_EXPONENT = 60  # of two; with 16 bits all codes are exact in float32, and products of them stay finite
 
 
@@ -96,7 +96,7 @@ def parse_sram(document: Any, shapes: dict[str, tuple[int, int]], fail: Callable
     if document is None:
         return [LayerSram()] * len(shapes)
     value_bits, number_bits = document.get("value_bits"), document.get("number_bits")
-    for key, bits, known in (("value_bits", value_bits, VALUE_BITS), ("number_bits", number_bits, NUMBER_BITS)):
+    for key, bits, known in (("value_bits", value_bits, VALUE_BITS), ("number_bits", number_bits, GAIN_BITS)):
         if type(bits) is not int or bits not in known:
             raise fail(f"correction.{key}: {shorten(bits)} given, expected one of {', '.join(map(str, known))}")
     layers = document.get("layers")

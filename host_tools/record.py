@@ -106,3 +106,8 @@ def load_model(path: Path | str) -> Any:
 def sha256(path: Path | str) -> str:
     """Hex digest of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def key_of_parts(parts: Any, digits: int = 12) -> str:
+    """So many hex digits of the digest of JSON types: what a result that was made of `parts` is kept by."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:digits]

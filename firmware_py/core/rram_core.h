@@ -73,7 +73,7 @@ typedef struct rram_node {
     /* What optimisers other than RRAM_RMS remember; NULL: no room, such a step leaves the layer as it is. */
     float *velocity; /* [2 N + nnz + rank (K + N)] RRAM_MOMENTUM's mean gradient: gains, offsets, values, A, B; 0 at first */
     uint32_t value_bits, number_bits; /* codes of SRAM values, A, B; of gains, offsets: 1..31, else float32 numbers;
-                                         for rram_calibrate() 8 or 16 */
+                                         for rram_calibrate() at most 32 */
     const float *grid; /* [5] what one code is worth, powers of two (there from 2^-60 to 2^60): gains, offsets, values,
                           A, B; NULL: no codes */
     double *covariance; /* RRAM_RLS, last node: of each column's gain, offset, values, a lower triangle, row by row */

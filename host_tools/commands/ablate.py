@@ -10,6 +10,7 @@ import click
 from host_tools import console
 from host_tools.data.options import data_options, load_from_options
 from host_tools.errors import HostError
+from host_tools.mapping.options import VALUE_BITS
 
 if TYPE_CHECKING:
     from host_tools.ablation.plans import Source
@@ -32,8 +33,8 @@ FEWEST = 2  # chips that have a spread
 @click.option("--kinds", is_flag=True, help="Kinds of correction in equal SRAM.")
 @click.option("--sram", default=2.34, show_default=True, help="With --kinds: numbers, per cent of weights.")
 @click.option("--vectors", default="64", show_default=True, help="Calibration vectors; 10,64 with --kinds.")
-@click.option("--value-bits", default="32", metavar="BITS", type=click.Choice(["4", "6", "8", "16", "32"]),
-              show_default=True, help="SRAM values as codes, or float32.")  # fmt: skip
+@click.option("--value-bits", default="32", metavar="BITS", type=VALUE_BITS, show_default=True,
+              help="SRAM values as codes, or float32.")  # fmt: skip
 @click.option("--chips", default=10, show_default=True, type=click.IntRange(FEWEST, 100_000), help="Number of chips.")
 @click.option("--images", type=click.IntRange(1), help="At most so many images [default: all].")
 @click.option("--validate", is_flag=True, help="Judge by held-out training images.")

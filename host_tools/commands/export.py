@@ -11,6 +11,7 @@ from host_tools import console
 from host_tools.data.options import data_options, load_from_options
 from host_tools.errors import HostError
 from host_tools.importers.options import pixels_option
+from host_tools.mapping.options import VALUE_BITS
 
 
 @click.command(name="export", context_settings={"max_content_width": 110})
@@ -34,7 +35,7 @@ from host_tools.importers.options import pixels_option
               help="Preset or JSON [128 x 128 pairs, 8-bit DAC, ADC].")
 @click.option("--sram", default=2.34, metavar="PERCENT", help="Values, gains, offsets, % of weights [2.34].")
 @click.option("--area", type=float, metavar="PERCENT", help="Instead: the correction's area, % of the macros'.")
-@click.option("--value-bits", default="32", metavar="BITS", type=click.Choice(["4", "6", "8", "16", "32"]),
+@click.option("--value-bits", default="32", metavar="BITS", type=VALUE_BITS,
               help="SRAM values: codes of so many bits, or float32 [32].")
 @click.option("--mask", default="fisher-variance", metavar="CRITERION",
               help="Where values go: fisher-variance, fisher, gradient-weight, magnitude, random, none [the first].")

@@ -6,7 +6,6 @@ chips; code, networks, data, seed and size of a paper. So results of another ver
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from host_tools.record import key_of_parts
 from host_tools.reproduce.claim import Claim
 from host_tools.study.cases import Case
 from host_tools.study.chips import StudyData
@@ -41,7 +41,7 @@ class Kept:
         layout = layout_of([case], data, name)
         more = {"start": " ".join(case.plan.start), "code": all_code()[:16]}
         layout = replace(layout, constants=layout.constants | more, option="reproduce")
-        path = self._place(f"chips-{_key([layout.constants, case.key(0)])}.csv")
+        path = self._place(f"chips-{key_of_parts([layout.constants, case.key(0)])}.csv")
         with open_journal(path, layout) as journal:
             yield journal
 
@@ -52,7 +52,7 @@ class Kept:
 
         made_of: all that decides them beside the code.
         """
-        place = self._place(f"{name}-{_key([made_of, all_code(drawn=True)])}")
+        place = self._place(f"{name}-{key_of_parts([made_of, all_code(drawn=True)])}")
         if not place.exists():
             draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=self.folder))
             try:
@@ -82,7 +82,3 @@ class Kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         self._seen.add(path)
         return path
-
-
-def _key(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -5,8 +5,6 @@ Only the abstract was at hand. How it is read: host_tools/integer (training), ho
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,7 +17,7 @@ from host_tools.data import Dataset, load
 from host_tools.integer.orders import Reordered, ReorderSetting, orders_of, study
 from host_tools.integer.recipe import IntegerRecipe, recipe_for
 from host_tools.integer.report import Tied, figures, row_counts
-from host_tools.record import sha256
+from host_tools.record import key_of_parts, sha256
 from host_tools.reproduce.claim import Claim, Setting
 from host_tools.training import recipes
 from host_tools.training.workshop import Workshop
@@ -107,7 +105,7 @@ class Networks:
 
         what = [asdict(recipe), more, self.data.fingerprint, self.setting.seed,
                 sha256(self.teacher), VERSION]  # fmt: skip
-        key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+        key = key_of_parts(what)
         path = self.setting.cache / "networks" / f"integer-{self.data.name}-{name}-{key}.keras"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from device_models.profile import DeviceProfile
 from host_tools import console
@@ -14,7 +11,7 @@ from host_tools.data import Dataset
 from host_tools.export import STAGES, ExportOptions, export_bundle
 from host_tools.importers import load
 from host_tools.mapping.mask import MaskChoice
-from host_tools.record import record_of, sha256
+from host_tools.record import key_of_parts, record_of, sha256
 from host_tools.study.run import RecipeFiles
 from host_tools.training.recipes import Recipe
 from host_tools.training.workshop import Workshop
@@ -58,7 +55,7 @@ def export_kept(
 ) -> Path:
     """The bundle of `network` for `profile`, exported only if it is not in `cache`."""
     made_of = [sha256(network), sha256(ideal), profile.to_json(), data.fingerprint]
-    key = _key([*made_of, asdict(options) | {"macro": options.macro.model_dump()}, code_of(EXPORTING)])
+    key = key_of_parts([*made_of, asdict(options) | {"macro": options.macro.model_dump()}, code_of(EXPORTING)])
     folder = cache / "bundles"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{network.stem}-{key}.rram.safetensors"
@@ -78,7 +75,3 @@ def _export(
         }
         export_bundle(path, load(network), load(ideal), profile, data, options, provenance,
                       lambda stage: bar.advance(1, stage))  # fmt: skip
-
-
-def _key(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

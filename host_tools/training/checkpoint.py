@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from host_tools import console
 from host_tools.errors import HostError
 
 SUFFIX = ".partial.npz"
@@ -88,7 +89,7 @@ class Checkpoint:
         except KeyboardInterrupt:
             kept = f"{self.path} holds its last whole epoch, {self.again} goes on from there"
             say(f"interrupted; {kept if self.path.exists() else 'no epoch was over, nothing is kept'}")
-            raise SystemExit(130) from None
+            raise SystemExit(console.INTERRUPTED) from None
         except HostError as error:
             if not self.path.exists():
                 raise

@@ -6,8 +6,6 @@ shipped or kept network is used only where today's recipe is the one that it was
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 from host_tools import console
 from host_tools.data import Dataset
-from host_tools.record import load_model, read_record, save_model, sha256
+from host_tools.record import key_of_parts, load_model, read_record, save_model, sha256
 from host_tools.training.checkpoint import SUFFIX, Checkpoint
 from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe
 
@@ -96,7 +94,7 @@ class Workshop:
 
     def _key(self, made_by: dict[str, Any], pixels: str) -> str:
         what = {**made_by, "data": pixels, "seed": self.seed, "version": VERSION}
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+        return key_of_parts(what)
 
     def _pixels(self, shipped: Path) -> str:
         """The fingerprint of the data that a shipped network was trained on, if ours has the same labels: there are

@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow", reason="networks are Keras models")
 from firmware_py import Chip
 from firmware_py.bundle import Bundle
 from firmware_py.correction import count_sram
-from firmware_py.sram import Code
+from firmware_py.sram import VALUE_BITS, Code
 from host_tools.ablation.variants import correction_bits
 from host_tools.data import Dataset, scaled
 from host_tools.errors import HostError
@@ -21,6 +21,7 @@ from host_tools.export import ExportOptions, export_bundle
 from host_tools.mapping.area import layer_sizes, macro_of
 from host_tools.mapping.codes import finest_exponent
 from host_tools.mapping.mask import MaskChoice
+from host_tools.mapping.options import VALUE_BITS as OFFERED
 from tests.host_tools import networks
 
 
@@ -96,6 +97,10 @@ def test_a_mask_of_narrower_values_is_larger_and_is_held_by_both_engines(tmp_pat
         outputs = [chip.logits_many(data.x_test) for chip in chips]
         np.testing.assert_allclose(*outputs, atol=0.05 * float(np.std(outputs[0])))
     assert entries == sorted(set(entries))
+
+
+def test_commands_offer_what_the_board_holds() -> None:
+    assert tuple(map(int, OFFERED.choices)) == VALUE_BITS
 
 
 def distance(chip: Chip, model: Any, data: Dataset) -> float:
