@@ -117,7 +117,7 @@ static void count_image(rram_calibration *c, const float *x, const uint8_t *byte
     const float *y = walk(c->net, bytes ? from_bytes(c->net, bytes) : x, read, 0, c->node + 1, &c->ideal);
     memcpy(c->aim, y, (size_t)l->p * l->n * sizeof *y);
     walk(c->net, bytes ? from_bytes(c->net, bytes) : x, read, 0, c->node + 1, NULL);
-    if (c->code == 0) add_image(&c->fit, c->aim);
+    if (c->code == 0) add_image(&c->fit, c->net->kern, c->aim);
     c->images++;
 }
 
@@ -144,6 +144,7 @@ int rram_calibration_pass(rram_calibration *c, rram_gained *gained) {
     if (c->index == c->net->layer_count) return c->code;
     if (c->code || !c->images || (c->first && c->images != c->first)) return stop(c, RRAM_IMAGES);
     c->first = c->images;
+    if (SHARED(f)) finish_gram(f, c->net->kern);
     for (uint32_t i = 0; i < f->count; i++)
         if (!solve_column(f, f->columns + i)) return stop(c, RRAM_RANGE);
     f->first += f->count;

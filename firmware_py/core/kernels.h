@@ -96,7 +96,7 @@ typedef struct kernels {
     /* 8-bit codes of e[i] = delta[i] (times gain[i % n], repeated, unless NULL); returns their scale, 0 where all are
      * zero, or one is not finite */
     float (*quantize)(const float *delta, size_t count, const float *gain, size_t n, int16_t *c);
-    /* sum of a[i] * b[i]; both may be read past the end, where a is zero; |a| <= 127, |b| <= 255, count <= 65536 */
+    /* sum of a[i] * b[i]; both may be read past the end, where a is zero; it fits int32 */
     int32_t (*correlate)(const int16_t *a, const int16_t *b, size_t count);
 } kernels;
 

@@ -69,10 +69,18 @@ static double worth(const fit *f, size_t i) {
     return i == 0 ? (double)f->l->unit : i == 1 ? 1.0 : (double)f->l->d.dac_lsb;
 }
 
-/* Product of rows i and j <= i of the unknowns' factors (u, 1, x...), in weight units. */
-static double product_of(const fit *f, const column *c, size_t i, size_t j) {
-    const double sum = i == 0 ? c->squares : j == 0 ? (double)c->own[i - 1] : (double)c->products[triangle(i - 1) + j - 1];
-    return worth(f, i) * worth(f, j) * sum;
+/* Sum of x_i x_k of a column, i >= k. */
+static int64_t inputs_product(const fit *f, const column *c, uint32_t i, uint32_t k) {
+    if (!SHARED(f)) return c->products[triangle(i) + k];
+    return gram_product(f, i ? 1 + row_of(f, c, i - 1) : 0, k ? 1 + row_of(f, c, k - 1) : 0);
+}
+
+/* Product of rows i and k <= i of the unknowns' factors (u, 1, x...), in weight units. */
+static double product_of(const fit *f, const column *c, size_t i, size_t k) {
+    const double sum = i == 0   ? c->squares
+                       : k == 0 ? (double)c->own[i - 1]
+                                : (double)inputs_product(f, c, (uint32_t)i - 1, (uint32_t)k - 1);
+    return worth(f, i) * worth(f, k) * sum;
 }
 
 /* Mean and variance of a column's target, as counted from the first row's. */

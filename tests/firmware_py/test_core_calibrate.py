@@ -163,6 +163,25 @@ def test_every_instruction_set_and_any_memory_give_the_same_bits(tmp_path: Path,
         engine.calibrate(x, READ, memory=least - 1)
 
 
+def test_columns_that_share_their_inputs_products_give_the_same_bits(tmp_path: Path) -> None:
+    """Where nine in ten weights have a mask value, one matrix of all inputs takes less memory than each column's own
+    products. In the least memory a column is alone, and has its own."""
+    nodes = [{**node, "out": [8, 8, 24]} if node.get("name") == "conv1" else node for node in CONV]
+    bundle = opened(tmp_path, Synthetic(nodes=nodes, input_shape=(8, 8, 8), mask_share=0.9))
+    x = np.random.default_rng(1).random((150, 8, 8, 8), dtype=np.float32)  # 9,600 rows of the first layer
+    engine = core(bundle)
+    least, most = engine.calibration_bytes()
+    assert most < min(sum(8 * m * (m + 1) // 2 for m in 1 + np.diff(l.mask_indptr)) for l in bundle.layers[:2])
+    gained = engine.calibrate(x, READ)
+    for variant in VARIANTS:
+        for memory in (least, most):
+            other = core(bundle, variant)
+            np.testing.assert_allclose(other.calibrate(x, READ, memory=memory), gained, rtol=1e-12)
+            for a, b in zip(other.correction.layers, engine.correction.layers, strict=True):
+                for mine, theirs in zip(arrays(a), arrays(b), strict=True):
+                    np.testing.assert_array_equal(mine, theirs)
+
+
 def stream(engine: c_engine.CEngine, counts: list[int], x: np.ndarray, size: int) -> tuple[list[int], np.ndarray]:
     """Passes of so many images each, one by one, in `size` bytes; the codes, and what lies behind these bytes."""
     lib, ffi = c_engine.core().lib, c_engine.core().ffi
