@@ -32,8 +32,9 @@ def command(context: click.Context, seed: int, json_file: str | None) -> None:
         figures, record = one.figures, one.record
         chips = "" if not figures["chips"] else (
             f"{figures['chips_mean']:.2f} ± {figures['chips_std']:.2f} ({figures['chips_min']:.2f})")  # fmt: skip
+        clean = "" if figures["validation"] is None else f"{figures['validation']:.2f}"
         lines.append([one.name, record["model"], record.get("profile", ""), str(record.get("masked") or ""),
-                      f"{one.path.stat().st_size:,}", f"{figures['validation']:.2f}", chips])  # fmt: skip
+                      f"{one.path.stat().st_size:,}", clean, chips])  # fmt: skip
     console.table("networks of the package; accuracies in per cent of validation images",
                   ["name", "network", "trained for", "exact weights", "bytes", "clean", "on 8 chips, no help (lowest)"],
                   lines)  # fmt: skip

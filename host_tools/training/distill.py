@@ -50,6 +50,8 @@ def distill(
             f"expected {data.shape} to {len(data.classes)} as data set {data.name}"
         )
     rest, x_valid, y_valid = data.validation()
+    if recipe.whole:
+        rest = data
     draws = max(1, min(recipe.batch, len(rest.y_train)) // recipe.group)
     batch = draws * min(recipe.group, len(rest.y_train))
     student = make_student(teacher, profile, recipe, draws, seed, start, masks)
@@ -67,8 +69,14 @@ def distill(
     if norms(clean):
         measure_statistics(clean, rest.x_train[:STATISTICS_IMAGES])
         take_statistics(student, clean)
-    chips = accuracy_on_chips(student, x_valid, y_valid, VALIDATION_CHIPS, seed, rest.x_train)
-    record = {
+    held_out = {}
+    if not recipe.whole:
+        held_out = {
+            "validation_accuracy": accuracy(clean, x_valid, y_valid),
+            "validation_images": len(y_valid),
+            "validation_on_chips": accuracy_on_chips(student, x_valid, y_valid, VALIDATION_CHIPS, seed, rest.x_train),
+        }
+    return student, {
         "kind": "student",
         "data": data.name,
         "classes": list(data.classes),
@@ -77,11 +85,8 @@ def distill(
         "model": student.name,
         "profile": profile.name,
         "masked": sum(int(mask.sum()) for mask in masks.values()) if masks else 0,
-        "validation_accuracy": accuracy(clean, x_valid, y_valid),
-        "validation_images": len(y_valid),
-        "validation_on_chips": chips,
+        **held_out,
     }
-    return student, record
 
 
 def make_student(

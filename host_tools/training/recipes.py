@@ -44,7 +44,8 @@ class StudentRecipe:
     exact_share: share of the draws in which the weights of the mask, if one is given, are exact, and reach:
     how far those may go, in units of the outermost level's weight. warm: share of the cycle in which the learning rate
     rises; cycle: its epochs where the training is only its beginning, from which another one goes on. calibrated: each
-    draw's columns are fitted to the noise-free ones, as on a board that is calibrated before it is used.
+    draw's columns are fitted to the noise-free ones, as on a board that is calibrated before it is used. whole: train
+    on the validation part, too, once nothing is to be chosen any more; the record then has no validation figures.
     """
 
     epochs: int = 24
@@ -70,6 +71,7 @@ class StudentRecipe:
     cycle: int | None = None
     reach: float = 1.0
     calibrated: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from host_tools.training.checkpoint import SUFFIX, Checkpoint
 from host_tools.training.recipes import Recipe, StudentPlan, StudentRecipe
 
 VERSION = 1  # raise it where the code of a training changes what comes out of it
-ADDED = ("warm", "cycle", "reach", "calibrated")  # fields of a student's recipe that were not always there
+ADDED = ("warm", "cycle", "reach", "calibrated", "whole")  # fields of a student's recipe that were not always there
 SHIPPED = Path(__file__).parents[1] / "zoo"
 
 

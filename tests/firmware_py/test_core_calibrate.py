@@ -171,7 +171,8 @@ def test_columns_that_share_their_inputs_products_give_the_same_bits(tmp_path: P
     x = np.random.default_rng(1).random((150, 8, 8, 8), dtype=np.float32)  # 9,600 rows of the first layer
     engine = core(bundle)
     least, most = engine.calibration_bytes()
-    assert most < min(sum(8 * m * (m + 1) // 2 for m in 1 + np.diff(l.mask_indptr)) for l in bundle.layers[:2])
+    sizes = [1 + np.diff(layer.mask_indptr) for layer in bundle.layers[:2]]
+    assert most < min(sum(8 * m * (m + 1) // 2) for m in sizes)
     gained = engine.calibrate(x, READ)
     for variant in VARIANTS:
         for memory in (least, most):

@@ -32,7 +32,7 @@ from tests.host_tools.networks import data
 folder = sys.argv[1]
 student, x = load_model(folder + "/student.keras"), np.load(folder + "/x.npy")
 corners = data(200)
-recipe = StudentRecipe(epochs=8, kd=0.1, temperature=1.0, batch=40, group=10, clip=1.5, peak=0.01, ema=0.9,
+recipe = StudentRecipe(epochs=16, kd=0.1, temperature=1.0, batch=40, group=10, clip=1.5, peak=0.01, ema=0.9,
                        augment=None, features=1e-3, quantizer="stochastic",
                        learn_clip=True, ramp=0.5)
 trained, record = distill(corners, load_model(folder + "/teacher.keras"), DeviceProfile.load("techA"), recipe, 1,
@@ -62,6 +62,7 @@ def test_both_backends_answer_alike_and_learn(tmp_path: Path) -> None:
     from tests.host_tools.networks import SHAPE
 
     layers = keras.layers
+    keras.utils.set_random_seed(0)
     inputs = layers.Input(SHAPE)
     x = layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same", use_bias=False)(inputs))
     x = layers.ReLU()(layers.Add()([x, layers.DepthwiseConv2D(3, padding="same")(x)]))
@@ -73,4 +74,4 @@ def test_both_backends_answer_alike_and_learn(tmp_path: Path) -> None:
     results = [run(backend, tmp_path) for backend in ("tensorflow", "jax")]
     np.testing.assert_allclose(results[0]["answers"], results[1]["answers"], atol=1e-4)
     on_chips = [result["on_chips"] for result in results]  # of four classes; the teacher is untrained
-    assert min(on_chips) > 60, on_chips
+    assert min(on_chips) > 90, on_chips

@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from device_models.profile import DeviceProfile
 from host_tools.conversion import Conversion, convert, load_chip, plain_copy
-from host_tools.data import load
+from host_tools.data import Dataset, load
 from host_tools.errors import HostError
 from host_tools.models import build
 from host_tools.training import recipes
@@ -73,3 +73,20 @@ def test_a_student_keeps_on_chips_what_the_teacher_loses() -> None:
     assert on_chips["student"] > on_chips["teacher"] + 10
     assert len(told["validation_on_chips"]) == 8 and told["profile"] == "charan-65nm"
     assert told["recipe"]["epochs"] == 12
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_last_training_may_have_the_validation_part_but_never_the_test_part(
+    monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    data, seen = load("digits"), []
+
+    def seeing(model: object, images: Dataset, **more: object) -> None:
+        seen.append(images.x_train)
+
+    monkeypatch.setattr("host_tools.training.distill.fit", seeing)
+    student = replace(recipes.get("digits").student, whole=whole)
+    _, told = distill(data, build("tiny", (8, 8, 1), 10), DeviceProfile.load("charan-65nm"), student, 0, QUIET)
+    expected = data.x_train if whole else data.x_train[: -told["validation_images"]]
+    np.testing.assert_array_equal(seen[0], expected)
+    assert ("validation_on_chips" in told) is ("validation_accuracy" in told) is not whole
