@@ -27,6 +27,7 @@ from firmware_py.graph import digital, spread_out
 from firmware_py.integer import refuse_integer
 from firmware_py.low_rank import fit_low_rank
 from firmware_py.numpy_engine import dac, ideal_activations, mask_matrix
+from firmware_py.sram import LayerSram
 from firmware_py.walk import run
 
 if TYPE_CHECKING:
@@ -222,14 +223,24 @@ def _least_squares(bundle: Bundle, layer: AnalogLayer, correction: LayerCorrecti
         normal[0, 0], normal[0, 1:], normal[1:, 0] = uu[j], zu[own, j], zu[own, j]
         normal[1:, 1:] = zz[np.ix_(own, own)]
         aim = np.concatenate([uy[j : j + 1], zy[own, j]])
-        solved = _posterior(normal, aim, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12))
+        solved = _posterior(normal, aim, start, max(remaining, 1e-12) / np.maximum(spread, 1e-12), layer.sram)
         correction.gain[j], correction.offset[j] = solved[:2]
         correction.value[entries] = solved[2:]
 
 
-def _posterior(normal: F64, aim: F64, start: F64, penalty: F64) -> F64:
-    """Minimise t' normal t - 2 aim' t + sum penalty (t - start)^2 over t [unknowns]."""
-    return np.linalg.solve(normal + np.diag(penalty), aim + penalty * start).astype(np.float64)
+def _posterior(normal: F64, aim: F64, start: F64, penalty: F64, sram: LayerSram) -> F64:
+    """Minimise t' normal t - 2 aim' t + sum penalty (t - start)^2 over t = gain, offset, mask values in SRAM.
+
+    From the last to the first, each becomes the nearest number to the best for those after it, so that the others make
+    up for what rounding costs (Babai's nearest plane, 1986; of weights: Frantar et al., GPTQ, arXiv 2210.17323).
+    """
+    codes = [sram.gain, sram.offset, *[sram.value] * (len(start) - 2)]
+    factor = np.linalg.cholesky(normal + np.diag(penalty))  # lower; factor' t = what is left of factor^-1 aim
+    left, t = np.linalg.solve(factor, aim + penalty * start), np.zeros(len(start))
+    for i in reversed(range(len(start))):
+        t[i] = codes[i].round(left[i] / factor[i, i])
+        left -= factor[i] * t[i]
+    return t
 
 
 def _moments(layer: AnalogLayer, u: F64, y: F64, weight: float) -> tuple[F64, F64]:

@@ -37,6 +37,32 @@ def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Seque
     return passes.forward(nodes, x, product)
 
 
+def ideal_weights(layers: Sequence[AnalogLayer], tables: ProfileTables) -> list[F32]:
+    """Weights [K, N] per layer, column gains and mask values included, that the levels stand for."""
+    out = []
+    for layer in layers:
+        g = tables.target[layer.levels]
+        w = ((g[0] - g[1]) * float(layer.w_step) * layer.gain).astype(np.float32)
+        w[layer.mask_rows, layer.mask_cols] += layer.mask_value
+        out.append(w)
+    return out
+
+
+def forward_fitted(nodes: Sequence[Node], weights: Sequence[F32], x: F32, aim: Pass) -> Pass:
+    """The same on a chip whose columns have the gain and offset that bring them nearest to the outputs `aim`, by least
+    squares: as it is after calibration."""
+    outputs = {node.layer: y for node, y in zip(nodes, aim.outputs, strict=True) if node.layer >= 0}
+
+    def product(node: Node, rows: F32) -> F32:
+        u = rows @ spread_out(weights[node.layer], node)
+        y = outputs[node.layer].reshape(u.shape)
+        du, dy = u - u.mean(axis=0), y - y.mean(axis=0)
+        power = (du * du).sum(axis=0)
+        return np.asarray((du * dy).sum(axis=0) / np.where(power > 0, power, 1) * du + y.mean(axis=0), np.float32)
+
+    return passes.forward(nodes, x, product)
+
+
 def fisher(
     nodes: Sequence[Node], weights: Sequence[F32], done: Pass, labels: npt.NDArray[np.integer], power: int = 2
 ) -> list[F32]:

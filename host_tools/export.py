@@ -66,10 +66,10 @@ def export_bundle(
     order = np.random.default_rng(options.seed).permutation(len(held_out))
     images, labels = held_out[order], labels[order]
     draft = Draft(network, tables, options)
-    tell("choose converter ranges")
-    draft.set_ranges(scaled(images[: options.vectors]))
     tell("choose mask")
     draft.set_mask(scaled(images[:FISHER_IMAGES]), labels[:FISHER_IMAGES])
+    tell("choose converter ranges")
+    draft.set_ranges(scaled(images[: options.vectors]))
     tell("convert the ideal network")
     flatbuffer = to_tflite(ideal, scaled(images))
     tell("write")

@@ -9,9 +9,9 @@
 #define KEPT_SHARE 0.01  /* share of the whole variance assumed to remain even where every cell is in the mask */
 #define LEAST 1e-12
 
-/* Minimise t' a t - 2 b' t: a [m] positive definite, its lower triangle; t comes to lie in b. By Cholesky; 0: it is not
- * positive definite, or not finite. */
-static int minimise(double *a, double *b, size_t m) {
+/* The way to the least of t' a t - 2 b' t: a [m] positive definite, its lower triangle, becomes Cholesky's factor, and b
+ * what it makes of b: then factor' t = b. 0: it is not positive definite, or not finite. */
+static int decompose(double *a, double *b, size_t m) {
     for (size_t i = 0; i < m; i++) {
         double *row = a + triangle(i);
         for (size_t j = 0; j <= i; j++) {
@@ -23,10 +23,6 @@ static int minimise(double *a, double *b, size_t m) {
         }
         for (size_t k = 0; k < i; k++) b[i] -= row[k] * b[k];
         b[i] /= row[i];
-    }
-    for (size_t i = m; i-- > 0;) {
-        b[i] /= a[triangle(i) + i];
-        for (size_t k = 0; k < i; k++) b[k] -= a[triangle(i) + k] * b[i];
     }
     return 1;
 }
@@ -88,14 +84,16 @@ typedef struct spread {
     double mean, variance;
 } spread;
 
-/* Kinds full and gains: t [2 + fitted], the offset counted likewise. */
+static double *factor_of(const fit *f, size_t m) { return f->work + 2 * m; }
+
+/* Kinds full and gains: the factor, and what it makes of t [2 + fitted], the offset counted likewise. */
 static int least_squares(const fit *f, const column *c, const spread *z, double *t) {
     const rram_node *d = &f->l->d;
     const size_t m = 2 + (size_t)c->fitted;
     const double weight = row_weight(f->l);
     const double g0 = (double)d->first->gain[c->j], o0 = (double)d->first->offset[c->j] - c->first;
     const double left = greater(g0 * g0 * remaining(f, c), LEAST);
-    double *a = f->work + 2 * m;
+    double *a = factor_of(f, m);
     for (size_t i = 0; i < m; i++) {
         double start = i ? o0 : g0;
         double spread = i ? PRIOR_OFFSET * PRIOR_OFFSET * z->variance : PRIOR_GAIN * g0 * (PRIOR_GAIN * g0);
@@ -108,7 +106,7 @@ static int least_squares(const fit *f, const column *c, const spread *z, double 
         a[triangle(i) + i] += penalty;
         t[i] = weight * worth(f, i) * c->aim[i] + penalty * start;
     }
-    return minimise(a, t, m);
+    return decompose(a, t, m);
 }
 
 /* Kind moments: the mean and standard deviation of the target; the ratio's logarithm shrunk by its own variance. */
@@ -128,11 +126,27 @@ static void moments(const fit *f, const column *c, const spread *z, double *t) {
     t[1] = z->mean - t[0] * mean_u;
 }
 
-/* The nearest number that the SRAM can hold in a group, ties to even; 0: not finite. */
-static int store(const fit *f, double number, size_t group, float *to) {
-    const sram_codes held = codes_of(&f->l->d, group);
+/* Unknown number i of a column becomes the nearest number that its SRAM can hold, ties to even. 0: not finite. */
+static int hold(const fit *f, const column *c, size_t i, double *t) {
+    const rram_node *d = &f->l->d;
+    const sram_codes held = codes_of(d, i < 2 ? i : 2);
+    const double first = i == 1 ? c->first : 0, number = *t + first;
+    float *to = i == 0 ? d->gain + c->j : i == 1 ? d->offset + c->j : d->value + d->mask_start[c->j] + (i - 2);
     if (!(number <= FLT_MAX && number >= -FLT_MAX)) return 0;
     *to = (float)(held.worth > 0 ? rint(held_code(held, number / held.worth)) * held.worth : number);
+    *t = (double)*to - first;
+    return 1;
+}
+
+/* Unknowns [m] from the last to the first, each held as soon as it is known: those before it make up for what that
+ * costs. */
+static int hold_all(const fit *f, const column *c, size_t m, double *t) {
+    const double *factor = f->kind == RRAM_MOMENTS ? NULL : factor_of(f, m);
+    for (size_t i = m; i-- > 0;) {
+        if (factor) t[i] /= factor[triangle(i) + i];
+        if (!hold(f, c, i, t + i)) return 0;
+        for (size_t k = 0; factor && k < i; k++) t[k] -= factor[triangle(i) + k] * t[i];
+    }
     return 1;
 }
 
@@ -156,15 +170,11 @@ int solve_column(fit *f, column *c) {
         moments(f, c, &z, t);
     else if (!least_squares(f, c, &z, t))
         return 0;
-    if (!store(f, t[0], 0, d->gain + c->j)) return 0;
-    if (!store(f, t[1] + c->first, 1, d->offset + c->j)) return 0;
-    for (uint32_t i = 0; i < c->entries; i++) {
-        const int32_t at = d->mask_start[c->j] + (int32_t)i;
-        const double value = c->fitted ? t[2 + i] : (double)d->first->value[at];
-        if (!store(f, value, 2, d->value + at)) return 0;
-        if (c->fitted) t[2 + i] = (double)d->value[at];
+    if (!hold_all(f, c, 2 + (size_t)c->fitted, t)) return 0;
+    for (uint32_t i = c->fitted; i < c->entries; i++) {
+        double kept = (double)d->first->value[d->mask_start[c->j] + (int32_t)i];
+        if (!hold(f, c, 2 + (size_t)i, &kept)) return 0;
     }
-    t[0] = (double)d->gain[c->j], t[1] = (double)d->offset[c->j] - c->first;
     const double after = error_of(f, c, t);
     f->before += c->error;
     f->after += greater(after, 0);

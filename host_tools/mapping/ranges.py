@@ -1,4 +1,8 @@
-"""Ranges of the converters: what a DAC's and an ADC's highest code stand for, from a few chips and images."""
+"""Ranges of the converters: what a DAC's and an ADC's highest code stand for, from a few images on calibrated chips.
+
+On a chip as programmed, errors of a deep network's columns add up to activations several times as large. Converters
+wide enough for these would waste codes on every chip after calibration.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +31,10 @@ def converter_ranges(
     """(dac_lsb, adc_lsb) per analog layer. The first layer's DAC takes an image's pixels [0, 1] as they are."""
     highest_adc = max(2 ** (macro.adc_bits - 1) - 1, 1)
     inputs, currents = np.zeros(len(layers)), np.zeros(len(layers))
+    ideal = emulate.forward(nodes, layers, emulate.ideal_weights(layers, tables), images)
     for seed in seeds:
         weights = emulate.chip_weights(layers, tables, seed)
-        run = emulate.forward(nodes, layers, weights, images)
+        run = emulate.forward_fitted(nodes, weights, images, ideal)
         for node, x in zip(nodes, run.inputs, strict=True):
             if node.layer < 0:
                 continue

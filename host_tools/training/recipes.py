@@ -130,7 +130,7 @@ class Recipe:
 TEN_OF_B = (2.0, 14.0, 30.0, 42.0, 58.0, 70.0, 86.0, 98.0, 114.0, 126.0)  # ten of technology B's 32, evenly
 SRAM = MaskChoice(sram_percent=2.34)
 AREA = MaskChoice(area_percent=7.86, value_bits=8)  # the paper's 7.86 %, as the macro model counts it
-NARROW = replace(AREA, value_bits=6)
+AREA_6, AREA_4 = replace(AREA, value_bits=6), replace(AREA, value_bits=4)
 
 
 def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan]:
@@ -150,7 +150,7 @@ CIFAR_STUDENT = StudentRecipe(
     epochs=12, peak=0.075, warm=0.0, optimizer="sgd", clip=0.8, scale="per-channel", group=32, augment=CropFlip()
 )
 CIFAR_AREA = replace(CIFAR_STUDENT, epochs=14, peak=0.05)
-# Once more from there, with as many more exact weights as values of 6 bits leave room for.
+# Twice more from there, with as many more exact weights as values of 6 bits, then of 4, leave room for.
 CIFAR_NARROW = replace(CIFAR_AREA, epochs=18, peak=0.04, calibrated=True)
 CIFAR_SHORT = replace(CIFAR_STUDENT, epochs=30, peak=0.1, warm=0.25)
 # The first half of a long cycle; what is called the student comes down from there in a few epochs.
@@ -190,8 +190,9 @@ RECIPES = {
             CIFAR_STUDENT,
             {
                 "begun": StudentPlan(CIFAR_BEGUN),
-                "area": StudentPlan(CIFAR_AREA, "student", "student", AREA),
-                "area-narrow": StudentPlan(CIFAR_NARROW, "area", "student", NARROW),
+                "area-8": StudentPlan(CIFAR_AREA, "student", "student", AREA),
+                "area-6": StudentPlan(CIFAR_NARROW, "area-8", "student", AREA_6),
+                "area": StudentPlan(replace(CIFAR_NARROW, epochs=24), "area-6", "student", AREA_4),
             },
             student_from="begun",
             short=CIFAR_SHORT,

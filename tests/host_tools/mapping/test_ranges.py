@@ -13,11 +13,12 @@ from device_models.macro import MacroConfig
 from device_models.profile import DeviceProfile
 from firmware_py.bundle import AnalogLayer
 from firmware_py.cells import Effects, draw_conductances
-from firmware_py.graph import im2col
-from host_tools import emulate
+from firmware_py.graph import Node, im2col
+from host_tools import passes
 from host_tools.data import scaled
 from host_tools.mapping.network import map_model
 from host_tools.mapping.ranges import SHARE, converter_ranges
+from host_tools.passes import Pass
 from tests.host_tools import networks
 from tests.host_tools.networks import CLASSES, L, chain
 
@@ -28,13 +29,35 @@ SEEDS = (3, 4)
 MACRO = MacroConfig(rows=16, rows_active=16)
 
 
+def calibrated(nodes: list[Node], layers: list[AnalogLayer], seed: int) -> Pass:
+    """X on a chip each of whose columns has been fitted, by a library's polynomial of degree one, to the ideal one."""
+    def whole(node: Node, rows: np.ndarray, g: np.ndarray) -> np.ndarray:
+        layer = layers[node.layer]
+        return rows @ ((g[0] - g[1]) * float(layer.w_step) * layer.gain).astype(np.float32) + layer.offset
+
+    def targets(layer: AnalogLayer) -> np.ndarray:
+        return TABLES.target[layer.levels].astype(np.float64)
+
+    ideal = passes.forward(nodes, X, lambda node, rows: whole(node, rows, targets(layers[node.layer])))
+    outputs = {node.layer: y for node, y in zip(nodes, ideal.outputs, strict=True)}
+
+    def fitted(node: Node, rows: np.ndarray) -> np.ndarray:
+        u = whole(node, rows, draw_conductances(layers[node.layer], node.layer, TABLES, seed, Effects()))
+        y = outputs[node.layer].reshape(u.shape)
+        for j in range(u.shape[1]):
+            u[:, j] = np.polyval(np.polyfit(u[:, j], y[:, j], 1), u[:, j])
+        return u
+
+    return passes.forward(nodes, X, fitted)
+
+
 def clipped(macro: MacroConfig, model: object) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """(dac_lsb, adc_lsb) per layer, and the largest shares, per chip and tile, of inputs of DAC and ADC that clip."""
     nodes, layers = networks.bare(map_model(model, np.array(PROFILE.levels.conductance_uS)))
     ranges = converter_ranges(nodes, layers, TABLES, macro, X, SEEDS)
     shares = [(0.0, 0.0)] * len(layers)
     for seed in SEEDS:
-        run = emulate.forward(nodes, layers, emulate.chip_weights(layers, TABLES, seed), X)
+        run = calibrated(nodes, layers, seed)
         for node, x in zip(nodes, run.inputs, strict=True):
             if node.layer < 0:
                 continue
@@ -78,10 +101,20 @@ def test_the_ranges_are_used(kind: str) -> None:
     ranges = converter_ranges(nodes, layers, TABLES, MACRO, X, SEEDS)
     for node in nodes:
         if node.layer > 0:
-            run = [emulate.forward(nodes, layers, emulate.chip_weights(layers, TABLES, s), X) for s in SEEDS]
+            run = [calibrated(nodes, layers, s) for s in SEEDS]
             top = max(np.abs(r.inputs[nodes.index(node)]).max() for r in run)
             highest = 127 if node.signed else 255
             assert 0.5 < top / (ranges[node.layer][0] * highest) < 1.5
+
+
+def test_errors_that_calibration_takes_away_do_not_widen_them() -> None:
+    """Chips whose cells are all twice as strong: calibrated, the activations are as before."""
+    nodes, layers = networks.bare(map_model(networks.conv_net(), np.array(PROFILE.levels.conductance_uS)))
+    strong = replace(TABLES, quantiles=2 * TABLES.quantiles)
+    ranges, wide = (converter_ranges(nodes, layers, tables, MACRO, X, SEEDS) for tables in (TABLES, strong))
+    for (dac, adc), (other, other_adc) in zip(ranges, wide, strict=True):
+        assert other == pytest.approx(dac, rel=1e-3)
+        assert other_adc == pytest.approx(2 * adc, rel=0.01)
 
 
 def test_a_column_without_gain_is_no_trouble() -> None:
