@@ -144,6 +144,7 @@ def masked(usable: StudentRecipe, aware: StudentRecipe) -> dict[str, StudentPlan
 
 MNIST_STUDENT = StudentRecipe(epochs=200, clip=0.55, scale="per-channel")
 MNIST_AWARE = replace(MNIST_STUDENT, epochs=60, group=32, calibrated=True)
+MNIST_USABLE = replace(MNIST_AWARE, group=16, exact_share=0.6, whole=True)
 DIGITS = StudentRecipe(epochs=90, batch=64, peak=6e-3, clip=0.6, ema=0.995, augment=Affine(8.0, 0.05, 0.5))
 CIFAR_TEACHER = TeacherRecipe("resnet8", epochs=100, peak=0.2, optimizer="sgd", weight_decay=5e-4, augment=CropFlip())
 CIFAR_STUDENT = StudentRecipe(
@@ -167,7 +168,8 @@ RECIPES = {
             TeacherRecipe("lenet5", epochs=60, ema=0.9995),
             MNIST_STUDENT,
             {
-                **masked(replace(MNIST_AWARE, epochs=30, group=16, exact_share=0.6), MNIST_AWARE),
+                **masked(MNIST_USABLE, MNIST_AWARE),
+                "area": StudentPlan(replace(MNIST_AWARE, whole=True), mask_from="student", mask=AREA),
                 "techB": StudentPlan(replace(MNIST_STUDENT, epochs=30), profile="techB", levels_uS=TEN_OF_B),
                 "techB-aware": StudentPlan(replace(MNIST_AWARE, epochs=45), mask_from="techB", mask=SRAM,
                                            profile="techB", levels_uS=TEN_OF_B),
