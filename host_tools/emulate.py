@@ -37,17 +37,6 @@ def forward(nodes: Sequence[Node], layers: Sequence[AnalogLayer], weights: Seque
     return passes.forward(nodes, x, product)
 
 
-def ideal_weights(layers: Sequence[AnalogLayer], tables: ProfileTables) -> list[F32]:
-    """Weights [K, N] per layer, column gains and mask values included, that the levels stand for."""
-    out = []
-    for layer in layers:
-        g = tables.target[layer.levels]
-        w = ((g[0] - g[1]) * float(layer.w_step) * layer.gain).astype(np.float32)
-        w[layer.mask_rows, layer.mask_cols] += layer.mask_value
-        out.append(w)
-    return out
-
-
 def forward_fitted(nodes: Sequence[Node], weights: Sequence[F32], x: F32, aim: Pass) -> Pass:
     """The same on a chip whose columns have the gain and offset that bring them nearest to the outputs `aim`, by least
     squares: as it is after calibration."""

@@ -15,6 +15,7 @@ from device_models.macro import MacroConfig
 from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.graph import Node, im2col, spread_out, tile_rows
 from host_tools import emulate
+from host_tools.mapping.mask import ideal_weights
 
 SHARE = 0.9999  # of the values that fit without clipping
 HEADROOM = 1.1
@@ -31,7 +32,7 @@ def converter_ranges(
     """(dac_lsb, adc_lsb) per analog layer. The first layer's DAC takes an image's pixels [0, 1] as they are."""
     highest_adc = max(2 ** (macro.adc_bits - 1) - 1, 1)
     inputs, currents = np.zeros(len(layers)), np.zeros(len(layers))
-    ideal = emulate.forward(nodes, layers, emulate.ideal_weights(layers, tables), images)
+    ideal = emulate.forward(nodes, layers, [_corrected(layer, tables) for layer in layers], images)
     for seed in seeds:
         weights = emulate.chip_weights(layers, tables, seed)
         run = emulate.forward_fitted(nodes, weights, images, ideal)
@@ -54,6 +55,13 @@ def converter_ranges(
     steps = np.array([float(layer.w_step) for layer in layers])
     adc = HEADROOM * np.maximum(currents, 1e-6) / (dac * steps * highest_adc)
     return [(float(d), float(a)) for d, a in zip(dac, adc, strict=True)]
+
+
+def _corrected(layer: AnalogLayer, tables: ProfileTables) -> npt.NDArray[np.float32]:
+    """Weights [K, N] of the levels with the mask's first values."""
+    w = ideal_weights(layer, tables).astype(np.float32)
+    w[layer.mask_rows, layer.mask_cols] += layer.mask_value
+    return w
 
 
 def _highest_code(signed: bool, bits: int) -> int:
