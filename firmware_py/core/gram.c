@@ -21,7 +21,6 @@ void place_gram(fit *f, bump *b) {
 void start_gram(fit *f) {
     memset(f->gram, 0, triangle(rows_of(f->l)) * sizeof *f->gram);
     memset(f->inputs, 0, inputs_of(f->l) * sizeof *f->inputs);
-    for (uint32_t i = 0; i < BLOCK; i++) f->inputs[i] = 1;
     f->waiting = 0;
 }
 
@@ -33,7 +32,6 @@ void finish_gram(fit *f, const kernels *kern) {
         memset(x + f->waiting, 0, (BLOCK - f->waiting) * sizeof *x);
         for (size_t k = 0; k <= i; k++) *to++ += kern->correlate(x, f->inputs + k * BLOCK, f->waiting);
     }
-    for (uint32_t i = 0; i < BLOCK; i++) f->inputs[i] = 1;
     f->waiting = 0;
 }
 
@@ -44,7 +42,7 @@ void add_to_gram(fit *f, const kernels *kern) {
     for (uint32_t p = 0, count; p < l->p; p += count) {
         const uint32_t left = l->p - p, room = BLOCK - f->waiting;
         count = left < room ? left : room;
-        for (uint32_t i = 0; i < count; i++) base[i] = position_base(l, p + i);
+        for (uint32_t i = 0; i < count; i++) base[i] = position_base(l, p + i), f->inputs[f->waiting + i] = 1;
         for (uint32_t k = 0; k < l->k; k++) {
             int16_t *x = f->inputs + (1 + (size_t)k) * BLOCK + f->waiting;
             const int16_t *code = l->code + code_offset(l, k);
