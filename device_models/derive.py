@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from device_models.compile import spread_distribution
 from device_models.distributions import Distribution
-from device_models.errors import ProfileError
+from device_models.errors import OutsideError, ProfileError
 from device_models.parts import Evidence, ReadNoise
 from device_models.spread import QuantileSpread, Spread
 from device_models.validity import refuse_outside
@@ -49,8 +49,8 @@ def aged(profile: DeviceProfile, time_s: float, outside: bool = False) -> Device
         return profile
     last = profile.relaxation.aged[-1].time_s
     if time_s > last and not outside:
-        raise ProfileError(f"profile {profile.name}: {time_s:g} s is later than {last:g} s, the last time of its "
-                           "relaxation; --outside holds the last one")
+        raise OutsideError(f"profile {profile.name}: {time_s:g} s is later than {last:g} s, the last time of its "
+                           "relaxation", "holds the last one")
     return profile.model_copy(update={
         "name": f"{profile.name[:48]}-at-{time_s:g}s".replace("+", ""), "programming": _spread_at(profile, time_s),
         "description": f"{profile.description} Cells {time_s:g} s after programming.", "relaxation": None})
@@ -71,8 +71,8 @@ def with_levels(profile: DeviceProfile, levels_uS: Sequence[float], outside: boo
         refuse_outside(profile, conductance_uS=level, outside=outside)
         stated = profile.validity is not None and profile.validity.conductance_uS is not None
         if not (outside or stated or profile.g_min_uS <= level <= profile.g_max_uS):
-            raise ProfileError(f"profile {profile.name}: {level:g} uS is not within its levels, {profile.g_min_uS:g} "
-                               f"to {profile.g_max_uS:g} uS; --outside uses it all the same")
+            raise OutsideError(f"profile {profile.name}: {level:g} uS is not within its levels, {profile.g_min_uS:g} "
+                               f"to {profile.g_max_uS:g} uS")
     own = profile.levels.conductance_uS
     p = table_probabilities()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import field_validator
 
-from device_models.errors import ProfileError
+from device_models.errors import OutsideError
 from device_models.parts import Evidence
 from device_models.validation import Document, Finite
 
@@ -36,7 +36,7 @@ def refuse_outside(
     profile: DeviceProfile, *, conductance_uS: float | None = None, time_s: float | None = None,
     temperature_C: float | None = None, outside: bool = False,
 ) -> None:
-    """ProfileError where a given value lies outside of the profile's range of validity; `outside` lets it pass."""
+    """OutsideError where a given value lies outside of the profile's range of validity; `outside` lets it pass."""
     if profile.validity is None or outside:
         return
     asked = {"conductance_uS": (conductance_uS, "uS"), "time_s": (time_s, "s"), "temperature_C": (temperature_C, "C")}
@@ -44,5 +44,5 @@ def refuse_outside(
         ends: Range | None = getattr(profile.validity, key)
         if value is None or ends is None or ends[0] <= value <= ends[1]:
             continue
-        raise ProfileError(f"profile {profile.name}: {value:g} {unit} is not within {ends[0]:g} to {ends[1]:g} {unit}, "
-                           f"where it holds ({profile.validity.evidence.source}); --outside uses it all the same")
+        raise OutsideError(f"profile {profile.name}: {value:g} {unit} is not within {ends[0]:g} to {ends[1]:g} {unit}, "
+                           f"where it holds ({profile.validity.evidence.source})")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from host_tools import console
+from host_tools.commands.outside_option import outside_option
 from host_tools.errors import HostError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ CLIP_SD = 2.5  # of the random weights, as an export clips a plain network
 @click.option("--time", "time_s", default=0.0, metavar="SECONDS", help="Age of the cells at use [default: fresh].")
 @click.option("--reads", default=0, metavar="N", help="Reads of each row before use (read disturb) [default: none].")
 @click.option("--chips", default=3, show_default=True, type=click.IntRange(1, 100), help="Chips to average over.")
-@click.option("--outside", is_flag=True, help="Use the profile beyond what its source covers.")
+@outside_option("Use the profile beyond what its source covers.")
 @click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), callback=console.writable,
               help="Figure: error of each effect, by pairing.")
 @console.common_options

@@ -10,6 +10,7 @@ import click
 
 from device_models.write.names import Algorithm, Model
 from host_tools import console
+from host_tools.commands.outside_option import outside_option
 from host_tools.errors import HostError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ FILE: Any = {"type": click.Path(path_type=Path), "callback": console.writable}
 @click.option("--read-ns", default=1000.0, metavar="NS", show_default=True, help="Time of a verify read.")
 @click.option("--cells", default=1000, metavar="N", show_default=True, help="Of each level.")
 @click.option("--relax-s", default=0.0, metavar="S", help="Time after the last pulse [none].")
-@click.option("--outside", is_flag=True, help="Also beyond the profile's validity.")
+@outside_option("Also beyond the profile's validity.")
 @click.option("--sweep", metavar="uS,uS", help="Spread and cost at these tolerances.")
 @click.option("-o", "--output", metavar="FILE", **FILE, help="The written cells as a profile.")
 @click.option("--plot", metavar="FILE", **FILE, help="Levels before and after, the sweep.")

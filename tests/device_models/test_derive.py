@@ -57,7 +57,7 @@ def test_times_that_the_profile_does_not_know_are_refused() -> None:
         with pytest.raises(ProfileError, match="is not a time >= 0"):
             aged(ageing(), wrong)
     narrow = ageing(validity={"time_s": [0.0, 50.0], "evidence": EVIDENCE})
-    with pytest.raises(ProfileError, match=r"60 s is not within 0 to 50 s, where it holds \(a test\); --outside"):
+    with pytest.raises(ProfileError, match=r"60 s is not within 0 to 50 s, where it holds \(a test\)$"):
         aged(narrow, 60)
 
 
@@ -67,7 +67,7 @@ def test_other_levels_take_the_spread_between_their_neighbours() -> None:
     other = with_levels(profile, [105.0, 160.0])
     assert [np.sqrt(programming_distribution(other, i).var) for i in (0, 1)] == pytest.approx([1.5, 3], rel=0.01)
     assert distribution_at(other, 1, 100).mean == pytest.approx(155)
-    with pytest.raises(ProfileError, match="^profile t: 90 uS is not within its levels, 100 to 200 uS; --outside"):
+    with pytest.raises(ProfileError, match="^profile t: 90 uS is not within its levels, 100 to 200 uS$"):
         with_levels(profile, [90.0, 150.0])
     stated = ageing(validity={"conductance_uS": [90.0, 210.0], "evidence": EVIDENCE})
     assert with_levels(stated, [90.0, 150.0]).g_min_uS == 90

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from host_tools import console
+from host_tools.commands.outside_option import outside_option
 
 
 @click.command("at")
 @click.argument("profile", metavar="NAME|FILE")
 @click.option("--time", "time_s", type=float, default=0.0, show_default=True, help="Seconds since programming.")
 @click.option("--levels", metavar="G,G,...", help="Target conductances in uS, lowest first.")
-@click.option("--outside", is_flag=True, help="Also outside of where the profile's source says that it holds.")
+@outside_option("Also outside of where the profile's source says that it holds.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, callback=console.writable,
               help="Profile to write.")  # fmt: skip
 @console.common_options

@@ -11,6 +11,7 @@ import click
 
 from host_tools import console
 from host_tools.commands.measured_options import MeasuredFiles, measured_against
+from host_tools.commands.outside_option import outside_option
 
 if TYPE_CHECKING:
     from device_models.check.judge import Summary, Verdict
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @measured_against
 @click.option("--cells", "half", type=click.Choice(["a", "b"]), default="b", show_default=True,
               help="Half of the cells that judges; the other makes the baselines.")
-@click.option("--outside", is_flag=True, help="Also outside of where the profile holds.")
+@outside_option("Also outside of where the profile holds.")
 @click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), callback=console.writable,
               help="Draw measured beside modelled quantiles and distributions.")
 @console.common_options

@@ -111,6 +111,8 @@ def test_what_knows_no_drift_is_one_line(
 ) -> None:
     line = refused(run, str(small.aging), *own, "--steps", "untouched,drifted:100")
     assert f"--steps: drifted:100: {small.aging} has no law of drift (rram export --aging" in line
+    line = refused(run, str(small.network), *own, "--profile", "techA", "--sram", "20", "--sweep", "age_h=1000000")
+    assert "3.6e+09 s is not within 0 to 10000 s" in line and "--outside" not in line  # an option of other commands
     monkeypatch.setattr("host_tools.study.prepare.export_bundle", lambda *_, **__: pytest.fail("exported"))
     line = refused(run, str(small.network), *own, "--profile", "charan-65nm", "--sweep", "drift_h=1")
     assert line.endswith("--steps: drifted:3600: profile charan-65nm has no law of drift (relaxation.law)")
