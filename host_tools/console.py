@@ -111,7 +111,7 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> None:
 
     grid = Table(title=title, title_justify="left")
     for i, name in enumerate(header):
-        grid.add_column(name, justify="left" if i == 0 else "right")
+        grid.add_column(name, justify="left" if i == 0 else "right", no_wrap=i == 0)  # a name is there to be copied
     for row in rows:
         grid.add_row(*row)
     Console(stderr=True, width=None if sys.stderr.isatty() else 120).print(grid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,15 +17,20 @@ from host_tools.record import load_model, read_record, save_model, sha256
 from host_tools.training.workshop import SHIPPED, Workshop
 
 MOST_BYTES = 1_000_000
+REPRODUCED = SHIPPED / "reproduced.json"  # host_tools.reproduce.shown, of the runs that docs/reproduction.md is made of
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """A network of the package by its name, `<recipe>-<teacher, student, ...>`, and what its training wrote down."""
+    """A network of the package by its name, `<recipe>-<teacher, student, ...>`, and what its training wrote down.
+
+    reproduced: its row of docs/reproduction.md, on test images: row, mean, std, least, chips; None: it has none there.
+    """
 
     name: str
     path: Path
     record: dict[str, Any]
+    reproduced: dict[str, Any] | None = None
 
     @property
     def figures(self) -> dict[str, float | None]:
@@ -41,8 +47,9 @@ class Shipped:
 
 def shipped() -> Iterator[Shipped]:
     """Every network of the package."""
+    rows = json.loads(REPRODUCED.read_text(encoding="utf-8"))
     for path in sorted(SHIPPED.glob("*.keras")):
-        yield Shipped(path.stem, path, read_record(path))
+        yield Shipped(path.stem, path, read_record(path), rows.get(path.stem))
 
 
 def find(name: str) -> Shipped:

@@ -110,3 +110,22 @@ def test_a_large_network_is_shipped_in_half_precision(tmp_path: Path, monkeypatc
     monkeypatch.setattr(shipped_module, "MOST_BYTES", 1000)
     with pytest.raises(HostError, match="the package carries at most 1,000"):
         ship(shop, tmp_path / "small")
+
+
+def test_the_rows_of_the_package_are_those_of_the_kept_reproduction(
+    repo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = [str(path) for path in sorted((repo_root / "docs" / "results").glob("reproduction-charan-*.json"))]
+    monkeypatch.setattr(shipped_module, "REPRODUCED", tmp_path / "rows.json")
+    assert run("figures", *kept) == 0
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    monkeypatch.undo()
+    assert {one.name: one.reproduced for one in shipped() if one.reproduced} == rows
+    assert {"mnist-lenet5-teacher", "mnist-lenet5-techB", "cifar10-resnet8-area"} <= set(rows)
+    told = [one for path in kept for one in json.loads(Path(path).read_text())["claims"]]
+    claims = {one["claim"]: one for one in told if one["setting"].startswith("cifar10-resnet8,")}
+    area = claims["mask-aware student, calibrated: SRAM of 7.86 % area"]
+    capsys.readouterr()
+    assert run() == 0
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "cifar10-resnet8-area " in line)
+    assert f"{area['value']:.2f} ± {area['std']:.2f} ({area['least']:.2f})" in line
