@@ -91,7 +91,7 @@ def room(mapped: Mapped, parts: Components, percent: float) -> list[dict[str, An
     bare = [replace(layer, corrected=0, rank=0) for layer in mapped.layers]
     rows: list[dict[str, Any]] = []
     for bits in VALUE_BITS:
-        model = AreaModel(mapped.macro, bits, 32 if bits == 32 else 16, parts)
+        model = AreaModel(mapped.macro, bits, parts)
         fixed = model.percent(bare)
         entries = entries_for_area(percent, bare, model) if fixed <= percent else None
         share = None if entries is None else 100 * entries / mapped.weights

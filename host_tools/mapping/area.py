@@ -14,10 +14,12 @@ from firmware_py.bundle import AnalogLayer, Bundle
 from firmware_py.sram import Code, LayerSram, count_bits
 from host_tools.errors import HostError
 
+NUMBER_BITS = 16  # of gains and offsets, where values are codes
+
 
 @dataclass(frozen=True)
 class AreaModel:
-    """What the area is counted with: the macro, bits of values and of gains and offsets, the table of components.
+    """What the area is counted with: the macro, bits of a value, the table of components.
 
     Counted are values, their addresses, gains and offsets (SRAM and its periphery) and as many multiply-adds as keep up
     with the slowest array (device_models.cost.Arithmetic); not the optimiser's state.
@@ -25,8 +27,12 @@ class AreaModel:
 
     macro: MacroConfig = field(default_factory=MacroConfig)
     value_bits: int = 8
-    number_bits: int = 16
     components: Components = field(default_factory=lambda: Components.load("65nm"))
+
+    @property
+    def number_bits(self) -> int:
+        """Of gains and offsets: float32 beside float32 values, else codes."""
+        return 32 if self.value_bits == 32 else NUMBER_BITS
 
     @property
     def arithmetic(self) -> Arithmetic:

@@ -12,7 +12,8 @@ from scipy.special import ndtr
 from firmware_py.bundle import AnalogLayer, ProfileTables
 from firmware_py.calibrate import PRIOR_GAIN, PRIOR_OFFSET
 from firmware_py.sram import MOST_EXPONENT, Code, LayerSram, step_exponent
-from host_tools.mapping.mask import NUMBER_BITS, weight_variance
+from host_tools.mapping.area import NUMBER_BITS
+from host_tools.mapping.mask import weight_variance
 
 VALUE_SD = 4.0  # a mask value may lie so many prior standard deviations from first boot's; what is beyond is clipped
 ROOMY = 8  # from so many bits on, rounding is small wherever the ends are

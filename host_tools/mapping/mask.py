@@ -17,7 +17,6 @@ from host_tools.errors import HostError
 from host_tools.mapping.area import AreaModel, entries_for_area, layer_sizes
 
 CRITERIA = ("fisher-variance", "fisher", "gradient-weight", "magnitude", "random", "none")
-NUMBER_BITS = 16  # of gains and offsets, where values are codes
 Scores = list[npt.NDArray[np.float64]]
 Masks = list[npt.NDArray[np.bool_]]
 
@@ -49,7 +48,7 @@ class MaskChoice:
 
     def area_model(self, macro: MacroConfig | None = None) -> AreaModel:
         """What area is counted with, on `macro` (by default 128 x 128 pairs)."""
-        return AreaModel(macro or MacroConfig(), self.value_bits, 32 if self.value_bits == 32 else NUMBER_BITS)
+        return AreaModel(macro or MacroConfig(), self.value_bits)
 
 
 def entries_for(percent: float, weights: int, columns: int) -> int:

@@ -44,7 +44,7 @@ def test_a_dense_layer_waits_for_the_slowest_convolution() -> None:
 @pytest.mark.parametrize("bits", [4, 6, 8, 16, 32])
 @pytest.mark.parametrize("percent", [5.0, 7.86])
 def test_one_entry_more_is_too_much(bits: int, percent: float) -> None:
-    model = AreaModel(value_bits=bits, number_bits=32 if bits == 32 else 16)
+    model = AreaModel(value_bits=bits)
     ranked = np.random.default_rng(1).permutation(np.repeat([0, 1], [27 * 8, 2000]))
 
     def area(entries: int) -> float:
@@ -74,7 +74,7 @@ def test_the_model_of_a_choice() -> None:
     assert MaskChoice(area_percent=7.86, value_bits=8).area_model() == AreaModel()
     assert MaskChoice(area_percent=7.86).area_model().number_bits == 32
     small = MacroConfig(rows=64, cols=64, rows_active=64)
-    assert MaskChoice(value_bits=16).area_model(small) == AreaModel(small, 16, 16)
+    assert MaskChoice(value_bits=16).area_model(small) == AreaModel(small, 16)
 
 
 @pytest.mark.parametrize(
