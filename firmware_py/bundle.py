@@ -100,6 +100,11 @@ class AnalogLayer:
         rows = self.mask_rows.astype(np.int64)
         return rows if self.node.groups == 1 else rows + self.k * group_of_columns(self.node)[self.mask_cols]
 
+    def weights_of(self, conductances: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+        """Weights [K, N], without the column gains, of pairs of conductances [2, K, N] in G steps."""
+        plus, minus = conductances
+        return np.asarray((plus - minus) * float(self.w_step), np.float64)
+
     @property
     def unit(self) -> np.float32:
         """Weight times input that one ADC code stands for (docs/numerics.md, section 4)."""

@@ -37,7 +37,7 @@ from firmware_py.numpy_engine import (
     dac,
     digital_step,
     ideal_activations,
-    ideal_weights,
+    level_weights,
     mask_matrix,
 )
 from firmware_py.walk import run
@@ -124,7 +124,7 @@ class _Oracle:
         trace = self.engine.trace(index, a, read)
         exact = trace if self.exact is self.engine else self.exact.trace(index, a, read)
         return {
-            "dac": out(ideal_weights(bundle, layer).astype(np.float64)),
+            "dac": out(level_weights(bundle, layer).astype(np.float64)),
             "cells": of(self.new),
             **({"drift": of(self.drifted)} if change and change.decades else {}),
             **({"disturb": of(self.engine)} if change and change.relative else {}),

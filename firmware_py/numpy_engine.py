@@ -194,7 +194,7 @@ def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
             out.append(s.astype(np.float32).reshape(len(x), *node.out_shape))
             return out[-1]
         columns = im2col(a, node)
-        y = columns @ spread_out(ideal_weights(bundle, layer), node) * layer.gain + layer.offset
+        y = columns @ spread_out(level_weights(bundle, layer), node) * layer.gain + layer.offset
         if layer.mask_rows.size:
             y = y + columns @ mask_matrix(layer)
         out.append(y.astype(np.float32).reshape(len(x), *node.out_shape))
@@ -204,11 +204,9 @@ def ideal_activations(bundle: Bundle, x: F32) -> list[F32]:
     return out
 
 
-def ideal_weights(bundle: Bundle, layer: AnalogLayer) -> F32:
+def level_weights(bundle: Bundle, layer: AnalogLayer) -> F32:
     """Weights [K, N] that the levels stand for, without the column gains."""
-    g = bundle.tables.target[layer.levels]
-    weights: F32 = ((g[0] - g[1]) * float(layer.w_step)).astype(np.float32)
-    return weights
+    return layer.weights_of(bundle.tables.target[layer.levels]).astype(np.float32)
 
 
 def mask_matrix(layer: AnalogLayer, value: F32 | None = None) -> F32:

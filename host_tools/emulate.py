@@ -24,7 +24,7 @@ def chip_weights(layers: Sequence[AnalogLayer], tables: ProfileTables, seed: int
     out = []
     for index, layer in enumerate(layers):
         g = draw_conductances(layer, index, tables, seed, Effects())
-        out.append(((g[0] - g[1]) * float(layer.w_step) * layer.gain).astype(np.float32))
+        out.append((layer.weights_of(g) * layer.gain).astype(np.float32))
     return out
 
 

@@ -144,9 +144,7 @@ def weight_sizes(layers: Sequence[AnalogLayer], tables: ProfileTables) -> Scores
 
 def ideal_weights(layer: AnalogLayer, tables: ProfileTables) -> npt.NDArray[np.float64]:
     """Weights [K, N] that the levels stand for, column gain included."""
-    g = tables.target[layer.levels].astype(np.float64)
-    weights: npt.NDArray[np.float64] = (g[0] - g[1]) * float(layer.w_step) * layer.gain
-    return weights
+    return layer.weights_of(tables.target[layer.levels]) * layer.gain
 
 
 def with_mask(
@@ -162,9 +160,7 @@ def with_mask(
     cols, rows = np.nonzero(mask.T)
     value = np.zeros(len(rows), np.float32)
     if exact is not None:
-        g = tables.target[layer.levels]
-        level_weight = (g[0] - g[1]) * float(layer.w_step)
-        value = ((exact - level_weight) * layer.gain)[rows, cols].astype(np.float32)
+        value = ((exact - layer.weights_of(tables.target[layer.levels])) * layer.gain)[rows, cols].astype(np.float32)
     exponent = rate_exponents(layer, tables, rows, cols)
     indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=0))]).astype(np.int32)
     return replace(layer, mask_indptr=indptr, mask_rows=rows.astype(np.uint16), mask_value=value, mask_lr_exp=exponent)

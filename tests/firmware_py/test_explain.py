@@ -13,7 +13,7 @@ from firmware_py import Chip, Effects, RramError
 from firmware_py.bundle import Bundle
 from firmware_py.cli import main
 from firmware_py.explain import STAGES, decibel, explain
-from firmware_py.numpy_engine import ideal_activations, ideal_weights
+from firmware_py.numpy_engine import ideal_activations, level_weights
 from tests.firmware_py.make_bundle import CONV, INTEGERS, RESNET, Synthetic, make_bundle
 
 WIDE = [{"op": "flatten"}, {"op": "dense", "name": "fc", "out": [200]}]
@@ -39,7 +39,7 @@ def test_with_all_effects_off_only_the_converters_cost_what_rounding_does(tmp_pa
     bundle = replace(bundle, layers=(layer,))
     found = explain(Chip(bundle, engine="numpy", effects=Effects(False, False)), x)[0]
     y = ideal_activations(bundle, x)[0]
-    w = ideal_weights(bundle, layer).astype(float) * layer.gain
+    w = level_weights(bundle, layer).astype(float) * layer.gain
     dac = float(layer.dac_lsb) ** 2 / 12 * (w**2).sum(axis=0).mean()
     adc = (float(layer.unit) ** 2 / 12 * layer.gain.astype(float) ** 2).mean()
     assert found.db["dac"] == pytest.approx(10 * np.log10(y.var() / dac), abs=0.15)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from firmware_py import Effects
 from firmware_py.bundle import Bundle
 from firmware_py.correction import initial_correction
-from firmware_py.numpy_engine import NumpyEngine, ideal_activations, ideal_weights
+from firmware_py.numpy_engine import NumpyEngine, ideal_activations, level_weights
 from host_tools import emulate
 from host_tools.backend import keras
 from tests.firmware_py.make_bundle import RESNET, Synthetic, make_bundle
@@ -46,7 +46,7 @@ def keras_network(bundle: Bundle) -> Any:
     outputs = L.Dense(4, name="fc")(L.GlobalAveragePooling2D()(x))
     model = keras.Model(image, outputs)
     for layer in bundle.layers:
-        kernel = ideal_weights(bundle, layer) * layer.gain
+        kernel = level_weights(bundle, layer) * layer.gain
         twin = model.get_layer(layer.name)
         twin.set_weights([kernel.reshape(twin.kernel.shape), layer.offset])
     return model
@@ -66,7 +66,7 @@ def test_the_ideal_outputs_are_those_of_keras(bundle: Bundle) -> None:
 def test_a_chip_without_its_effects_is_keras_network_but_for_rounding(bundle: Bundle) -> None:
     """Codes of 8 bits: the DACs of all layers are set to the largest input that they meet."""
     x, model = images(20), keras_network(bundle)
-    weights = [ideal_weights(bundle, layer) * layer.gain for layer in bundle.layers]
+    weights = [level_weights(bundle, layer) * layer.gain for layer in bundle.layers]
     run = emulate.forward(bundle.nodes, bundle.layers, weights, x)
     np.testing.assert_allclose(run.logits, model(x), atol=2e-5)
     layers = list(bundle.layers)
@@ -86,7 +86,7 @@ def test_the_fisher_information_goes_through_every_branch(bundle: Bundle) -> Non
     with tf.GradientTape() as tape:
         loss = tf.keras.losses.sparse_categorical_crossentropy(labels, model(x, training=False), from_logits=True)
     gradients = tape.jacobian(loss, kernels)
-    weights = [ideal_weights(bundle, layer) * layer.gain for layer in bundle.layers]
+    weights = [level_weights(bundle, layer) * layer.gain for layer in bundle.layers]
     found = emulate.fisher(bundle.nodes, weights, emulate.forward(bundle.nodes, bundle.layers, weights, x), labels)
     for own, gradient in zip(found, gradients, strict=True):
         expected = np.mean(np.square(np.asarray(gradient)), axis=0).reshape(own.shape)
