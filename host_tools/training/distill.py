@@ -13,7 +13,7 @@ from device_models.profile import DeviceProfile
 from host_tools.conversion import Conversion, convert, plain_copy
 from host_tools.data import Dataset
 from host_tools.errors import HostError
-from host_tools.layers import RRAMLayer
+from host_tools.layers import ChipNormalization, RRAMLayer
 from host_tools.training.checkpoint import Checkpoint
 from host_tools.training.loop import Advance, accuracy, fit
 from host_tools.training.on_chips import accuracy_on_chips
@@ -110,9 +110,15 @@ def make_student(
             if mask is not None and recipe.reach != 1:
                 kernel = teacher.get_layer(layer.name).kernel.value
                 layer.reach_further(recipe.reach, keras.ops.convert_to_numpy(kernel) if start is None else None)
-            layer.calibrated = recipe.calibrated
+            layer.calibrated = recipe.calibrated and not _normalised(layer)
             layer.varied = recipe.variation != 1 or recipe.ramp > 0
     return student
+
+
+def _normalised(layer: RRAMLayer) -> bool:
+    """Whether batch norm with each draw's own statistics is all that follows: it undoes a column's gain and offset."""
+    nodes = layer._outbound_nodes
+    return bool(nodes) and all(isinstance(node.operation, ChipNormalization) for node in nodes)
 
 
 def _set_variation(student: Any, recipe: StudentRecipe, done: float) -> None:

@@ -17,7 +17,7 @@ from host_tools.data import Dataset, load
 from host_tools.errors import HostError
 from host_tools.models import build
 from host_tools.training import recipes
-from host_tools.training.distill import distill
+from host_tools.training.distill import distill, make_student
 from host_tools.training.loop import accuracy
 from host_tools.training.teaching import DistillationLoss, Pair
 from host_tools.training.train import train
@@ -90,3 +90,27 @@ def test_the_last_training_may_have_the_validation_part_but_never_the_test_part(
     expected = data.x_train if whole else data.x_train[: -told["validation_images"]]
     np.testing.assert_array_equal(seen[0], expected)
     assert ("validation_on_chips" in told) is ("validation_accuracy" in told) is not whole
+
+
+def test_columns_that_batch_norm_follows_are_not_fitted_since_it_undoes_the_fit() -> None:
+    import keras
+
+    rng = np.random.default_rng(3)
+    image, first, second = keras.Input((8, 8, 2)), *(keras.initializers.GlorotUniform(seed) for seed in (1, 2))
+    x = keras.layers.Conv2D(6, 3, use_bias=False, name="normed", kernel_initializer=first)(image)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(epsilon=1e-6, name="norm")(x))
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="bare", kernel_initializer=second)(x)
+    teacher = keras.Model(image, keras.layers.Dense(3, name="last")(keras.layers.Flatten()(x)))
+    recipe = recipes.StudentRecipe(calibrated=True)
+    student = make_student(teacher, DeviceProfile.load("charan-65nm"), recipe, 4, 0, None, None)
+    normed = student.get_layer("normed")
+    assert [student.get_layer(name).calibrated for name in ("normed", "bare", "last")] == [False, True, True]
+    behind = keras.Model(student.input, student.get_layer("norm").output)
+    images, state = rng.uniform(0, 1, (64, 8, 8, 2)).astype(np.float32), normed.seeds.state.numpy()
+    outputs = []
+    for normed.calibrated in (False, True):
+        normed.seeds.state.assign(state)
+        outputs.append(behind(images, training=True).numpy())
+    np.testing.assert_allclose(*outputs, atol=2e-3)
+    plain = behind(images, training=True).numpy()  # other cells
+    assert np.abs(plain - outputs[0]).max() > 0.1
