@@ -208,7 +208,10 @@ RECIPES = {
             "charan-65nm",
             replace(CIFAR_TEACHER, model="resnet8-w32", epochs=80),
             replace(CIFAR_BEGUN, epochs=61, cycle=80),
-            {"area": StudentPlan(replace(CIFAR_AREA, epochs=8, peak=0.03, reach=4.0), "student", "student", AREA)},
+            {
+                "area-8": StudentPlan(replace(CIFAR_AREA, epochs=8, peak=0.03, reach=4.0), "student", "student", AREA),
+                "area": StudentPlan(replace(CIFAR_NARROW, epochs=9, peak=0.03, reach=2.0), "area-8", "student", AREA_4),
+            },
             short=CIFAR_SHORT,
         ),
     )
