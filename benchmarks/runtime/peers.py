@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.runtime.figure import Figure, in_turns, ratio
 from firmware_py import Chip
 from firmware_py.bundle import Bundle
-from firmware_py.numpy_engine import ideal_weights
+from firmware_py.numpy_engine import level_weights
 
 BATCH = 128
 
@@ -64,7 +64,7 @@ def lenet(bundle: Bundle, conv: Any, linear: Any) -> Any:
         linear(400, 120), nn.ReLU(), linear(120, 84), nn.ReLU(), linear(84, 10),
     )  # fmt: skip
     for place, layer in zip((0, 3, 7, 9, 11), (first, second, *dense), strict=True):
-        w = ideal_weights(bundle, layer) * layer.gain
+        w = level_weights(bundle, layer) * layer.gain
         kernel, channels = layer.node.kernel, layer.node.in_shape[-1]
         values = w.T if place > 3 else w.reshape(*kernel, channels, -1).transpose(3, 2, 0, 1)
         weight = torch.from_numpy(np.ascontiguousarray(values))
