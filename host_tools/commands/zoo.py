@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -31,11 +30,11 @@ def command(context: click.Context, seed: int, json_file: str | None) -> None:
     lines = []
     for one in found:
         figures, record = one.figures, one.record
-        chips = "" if not figures["chips"] else (
-            f"{figures['chips_mean']:.2f} ± {figures['chips_std']:.2f} ({figures['chips_min']:.2f})")  # fmt: skip
-        clean = "" if figures["validation"] is None else f"{figures['validation']:.2f}"
-        lines.append([one.name, record.get("profile", ""), str(record.get("masked") or ""), clean, chips,
-                      _as_meant(one.reproduced)])  # fmt: skip
+        row = one.reproduced or {"mean": None, "std": None, "least": None}
+        lines.append([one.name, record.get("profile", ""), str(record.get("masked") or ""),
+                      _told(figures["validation"]),
+                      _told(figures["chips_mean"], figures["chips_std"], figures["chips_min"]),
+                      _told(row["mean"], row["std"], row["least"])])  # fmt: skip
     console.table("networks of the package; per cent of validation, in the last column of test images (lowest chip)",
                   ["name", "trained for", "exact weights", "clean", "8 chips, no help", "as it is meant"], lines)
     console.say("as it is meant: ideal networks digital, students on 50 chips with the help that they know "
@@ -45,11 +44,10 @@ def command(context: click.Context, seed: int, json_file: str | None) -> None:
                                     for one in found]}, json_file)  # fmt: skip
 
 
-def _as_meant(row: dict[str, Any] | None) -> str:
-    if row is None:
-        return ""
-    spread = "" if row["std"] is None else f" ± {row['std']:.2f} ({row['least']:.2f})"
-    return f"{row['mean']:.2f}{spread}"
+def _told(mean: float | None, std: float | None = None, least: float | None = None) -> str:
+    """An accuracy for the table, with its spread where there is one."""
+    spread = "" if std is None else f" ± {std:.2f} ({least:.2f})"
+    return "" if mean is None else f"{mean:.2f}{spread}"
 
 
 @command.command(name="copy")

@@ -10,7 +10,7 @@ from scipy import stats
 
 from device_models.compile import compile_profile, programming_distribution
 from device_models.derive import aged, distribution_at, with_levels
-from device_models.errors import ProfileError
+from device_models.errors import OutsideError, ProfileError
 from device_models.profile import DeviceProfile
 from tests.device_models.documents import EVIDENCE, document
 
@@ -48,8 +48,9 @@ def test_an_aged_profile_is_a_profile_that_compiles() -> None:
 
 
 def test_times_that_the_profile_does_not_know_are_refused() -> None:
-    with pytest.raises(ProfileError, match=r"^profile t: 1000 s is later than 100 s, the last time of its"):
+    with pytest.raises(OutsideError, match=r"^profile t: 1000 s is later than 100 s, the last time of its") as late:
         aged(ageing(), 1000)
+    assert late.value.use == "holds the last one"
     assert np.sqrt(programming_distribution(aged(ageing(), 1000, outside=True), 0).var) == pytest.approx(4)
     with pytest.raises(ProfileError, match=r"^profile t: has no relaxation, so nothing is known at 5 s$"):
         aged(DeviceProfile.from_dict(document()), 5)

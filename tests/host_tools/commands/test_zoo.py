@@ -16,6 +16,7 @@ from host_tools.cli import main
 from host_tools.data import load
 from host_tools.errors import HostError
 from host_tools.record import load_model, read_record, sha256, teacher_of
+from host_tools.reproduce.shown import ROWS
 from host_tools.training import recipes, workshop
 from host_tools.training import shipped as shipped_module
 from host_tools.training.loop import accuracy
@@ -122,6 +123,7 @@ def test_the_rows_of_the_package_are_those_of_the_kept_reproduction(
     monkeypatch.undo()
     assert {one.name: one.reproduced for one in shipped() if one.reproduced} == rows
     assert {"mnist-lenet5-teacher", "mnist-lenet5-techB", "cifar10-resnet8-area"} <= set(rows)
+    assert {row["row"] for row in rows.values()} == set(ROWS)  # each is still the name of a row of a reproduction
     told = [one for path in kept for one in json.loads(Path(path).read_text())["claims"]]
     claims = {one["claim"]: one for one in told if one["setting"].startswith("cifar10-resnet8,")}
     area = claims["mask-aware student, calibrated: SRAM of 7.86 % area"]
