@@ -20,9 +20,9 @@ from firmware_py.numpy_engine import NumpyEngine
 from firmware_py.reference import Reference
 
 
-def engines(bundle: Bundle) -> dict[str, object]:
+def engines(bundle: Bundle) -> dict[str, c_engine.CEngine | NumpyEngine]:
     """Every engine that this machine has, by name."""
-    found = {}
+    found: dict[str, c_engine.CEngine | NumpyEngine] = {}
     for variant in reversed(c_engine.variants() if c_engine.available() else []):
         found[f"c {variant}"] = c_engine.CEngine(bundle, 0, Effects(), initial_correction(bundle), variant)
     found["numpy"] = NumpyEngine(bundle, 0, Effects(), initial_correction(bundle))

@@ -137,7 +137,8 @@ def tables(spec: Synthetic) -> dict[str, np.ndarray]:
 def layer_tensors(spec: Synthetic, name: str, k: int, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random signed weights, mask and correction of one layer."""
     signed = rng.integers(-(spec.levels - 1), spec.levels, (k, n))
-    rows, indptr = [], [0]
+    rows: list[int] = []
+    indptr = [0]
     for _ in range(n):
         chosen = np.sort(rng.choice(k, int(rng.binomial(k, spec.mask_share)), replace=False))
         rows.extend(chosen)
@@ -173,7 +174,9 @@ def integer_tensors(spec: Synthetic, node: dict, rng: np.random.Generator) -> di
 
 def chain(spec: Synthetic) -> tuple[list[dict], list[tuple[str, int, int]]]:
     """Fill in 'in' shapes; returns the nodes and (name, K, N) of the analog layers with a correction."""
-    shapes, nodes, layers = [list(spec.input_shape)], [], []  # shapes of the input and of every output
+    shapes = [list(spec.input_shape)]  # of the input and of every output
+    nodes: list[dict] = []
+    layers: list[tuple[str, int, int]] = []
     for node in spec.nodes:
         taken = [shapes[source + 1] for source in node.get("from", [len(nodes) - 1])]
         shape = taken[0]
@@ -232,7 +235,8 @@ def write(path: Path, metadata: dict[str, str], tensors: dict[str, np.ndarray], 
     """Write a safetensors file, with the right digest unless one is given."""
     coded = {name: (CODES[array.dtype.name], array) for name, array in tensors.items()}
     metadata = {**metadata, "digest": digest or digest_of(metadata, coded)}
-    header, body = {"__metadata__": metadata}, b""
+    header: dict[str, dict] = {"__metadata__": metadata}
+    body = b""
     for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):
         raw = np.ascontiguousarray(tensors[name]).tobytes()
         header[name] = {"dtype": coded[name][0], "shape": list(tensors[name].shape),
