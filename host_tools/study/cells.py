@@ -21,7 +21,7 @@ from device_models.profile import DeviceProfile
 from firmware_py.aging import MOST_SECONDS
 from firmware_py.bundle import Bundle
 from host_tools.errors import HostError
-from host_tools.study.steps import Step, parse_steps
+from host_tools.study.steps import OLDER, Step, parse_steps
 
 
 def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
@@ -30,7 +30,13 @@ def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
     What the board believes stays: targets, prior variances, converter ranges. ProfileError where the profile does not
     know such a time or temperature, HostError for a time after a bake or one that runs backwards.
     """
-    fresh = DeviceProfile.from_dict(bundle.profile, f"{bundle.path}: profile")
+    profile = profile_after(DeviceProfile.from_dict(bundle.profile, f"{bundle.path}: profile"), history)
+    quantiles = compile_profile(profile).quantiles
+    return replace(bundle, tables=replace(bundle.tables, quantiles=quantiles))
+
+
+def profile_after(fresh: DeviceProfile, history: Sequence[Step]) -> DeviceProfile:
+    """The profile of cells that were programmed by `fresh`, after `history`; errors as cells_after()."""
     profile, last_s, hot = fresh, 0.0, False
     for step in history:
         _refuse_both(step, "drifted" in [other.kind for other in history])
@@ -41,8 +47,7 @@ def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
         if hot or time_s < last_s:
             raise HostError(f"--steps: {step.text}: a chip ages before it is baked, and never backwards")
         profile, last_s = aged(fresh, time_s), time_s
-    quantiles = compile_profile(profile).quantiles
-    return replace(bundle, tables=replace(bundle.tables, quantiles=quantiles))
+    return profile
 
 
 def age_after(bundle: Bundle, history: tuple[Step, ...]) -> float:
@@ -70,10 +75,14 @@ def beyond_law(bundle: Bundle, steps: Sequence[str]) -> str | None:
 
 
 def drifts(steps: Sequence[str], profile: DeviceProfile) -> bool:
-    """Whether a chip drifts by its board's law in these steps. HostError where its profile has none."""
-    asked = [step for step in parse_steps(steps) if step.kind == "drifted"]
+    """Whether a chip drifts by its board's law in these steps. HostError or ProfileError where its profile has none, or
+    does not know a time or a temperature of theirs."""
+    older = [step for step in parse_steps(steps) if step.kind in OLDER]
+    asked = [step for step in older if step.kind == "drifted"]
     if asked and (profile.relaxation is None or profile.relaxation.law is None):
         raise HostError(f"--steps: {asked[0].text}: profile {profile.name} has no law of drift (relaxation.law)")
+    if not asked:
+        profile_after(profile, older)
     return bool(asked)
 
 

@@ -177,3 +177,18 @@ def test_a_profile_without_bakes_or_time_is_refused_before_any_chip(small: Small
     subject = Subject("student", BundleSource(Bundle.open(small.bundle)), ChipPlan(small.bundle, ("untouched",)))
     with pytest.raises(ValueError, match=complaint):
         cases_of([subject], grid([parse_sweep(text)]), small.study_data)
+
+
+@pytest.mark.parametrize(
+    ("steps", "sweep", "complaint"),
+    [("aged:1e9", "mask.sram_percent=20,30", "1e\\+09 s"), ("untouched", "age_h=0,1e6", "3.6e\\+09 s"),
+     ("baked:500", "mask.sram_percent=20", "500")],
+)  # fmt: skip
+def test_what_no_cell_of_a_technology_lives_to_see_is_refused_before_any_export(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: str, sweep: str, complaint: str
+) -> None:
+    monkeypatch.setattr("host_tools.study.prepare.export_bundle", lambda *_, **__: pytest.fail("exported"))
+    source = replace(model_source(small, tmp_path), profile=DeviceProfile.load("techA"))
+    subject = Subject("student", source, ChipPlan(Path(), (steps,)))
+    with pytest.raises(ValueError, match=complaint):
+        cases_of([subject], grid([parse_sweep(sweep)]), small.study_data)
