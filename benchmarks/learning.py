@@ -32,7 +32,7 @@ def settings(text: str) -> AdaptConfig:
         elif key == "guard":
             given |= {} if value == "on" else {"guard": None}
         else:
-            given[key] = float(value) if kinds[key] == "float" else int(value) if kinds[key] == "int" else value
+            given[key] = float(value) if kinds[key] == "float" else int(value) if "int" in kinds[key] else value
     return AdaptConfig(**given)
 
 

@@ -17,7 +17,7 @@ from firmware_py.correction import AdaptConfig, Correction, LayerCorrection
 from firmware_py.errors import RramError
 from firmware_py.graph import Node
 from firmware_py.integer import Thresholds, refuse_integer
-from firmware_py.update import check_state, step_scales
+from firmware_py.update import check_learning, step_scales
 
 F32 = npt.NDArray[np.float32]
 U32 = npt.NDArray[np.uint32]
@@ -94,8 +94,8 @@ def _plain(x: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 class CEngine:
-    """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests;
-    without `learning` it has no memory for that, and refuses to.
+    """A chip in C. Interface as NumpyEngine; `variant` forces an instruction set (by default the fastest), for tests.
+    The `frozen` first layers need no memory for learning.
 
     The arena holds cells, plan and buffers; nothing is allocated in it later. Calls of several threads take turns.
     """
@@ -105,7 +105,7 @@ class CEngine:
 
     def __init__(
         self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, variant: str | None = None,
-        age: Age = NEW, learning: bool = True,
+        age: Age = NEW, frozen: int = 0,
     ) -> None:  # fmt: skip
         module = core()
         self._ffi, self._lib = module.ffi, module.lib
@@ -120,7 +120,7 @@ class CEngine:
         self._one_view = self._view(self._floats, self._one)
         self._pinned: list[Any] = []  # the core keeps pointers into these
         self.description = self._describe(seed, effects, age)
-        self.description.fixed = not learning
+        self.description.frozen = self.frozen = frozen
         self.arena_bytes = int(self._lib.rram_arena_size(self.description))
         if self.arena_bytes == 0:
             raise RramError(f"{bundle.path}: graph: the C core does not carry these shapes; use engine='numpy'")
@@ -169,10 +169,7 @@ class CEngine:
     def learn(self, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
         """One label: forward, backward, update of the correction in place. Returns the logits before the update."""
         classes = len(self.bundle.classes)
-        refuse_integer(self.bundle.nodes, "learn")
-        if self.description.fixed:
-            raise RramError("learn: an engine without learning given, expected learning=True")
-        check_state(self.correction.layers[-1], adapt)
+        check_learning(self.bundle, self.correction, self.frozen, adapt)
         if x.shape != self.bundle.input_shape or not 0 <= label < classes:
             raise RramError(f"learn: image of shape {list(x.shape)} with label {label}, expected "
                             f"{list(self.bundle.input_shape)} and a label from 0 to {classes - 1}")  # fmt: skip

@@ -103,8 +103,9 @@ class Chip:
         self.engine: Engine = self._made()
 
     def _made(self) -> Engine:
-        options = {} if self._made_by is NumpyEngine else {"learning": self.learning}
-        engine: Engine = self._made_by(self.bundle, self.seed, self.effects, self.correction, age=self.age, **options)
+        frozen = self.adapt.frozen(self.bundle) if self.learning else len(self.bundle.layers)
+        engine: Engine = self._made_by(self.bundle, self.seed, self.effects, self.correction, age=self.age,
+                                       frozen=frozen)  # fmt: skip
         return engine
 
     @staticmethod

@@ -88,6 +88,10 @@ def _add_cells(parser: Parser) -> None:
     parser.add_argument("--state", metavar="DIR", help="folder of the SRAM state (default BUNDLE.state/chip-N)")
 
 
+def _add_layers(parser: Parser) -> None:
+    parser.add_argument("--layers", metavar="N", type=_positive, help="only the last N layers learn: less memory")
+
+
 def _add_seed(parser: Parser, text: str, default: int | None = None) -> None:
     parser.add_argument("--chip-seed", "--seed", dest="seed", metavar="N", type=_natural, default=default, help=text)
 
@@ -145,6 +149,7 @@ def _adapt(commands: Any) -> None:
     parser.add_argument("--horizon", metavar="N", type=_positive, help="labels over which the learning rate falls")
     parser.add_argument("--replay", metavar="N[:K]",
                         help="images kept, and learned again with each label; 0: none (default 64:4)")  # fmt: skip
+    _add_layers(parser)
     parser.add_argument("--no-guard", action="store_true", help="learn every label, undo nothing")
     _add_chip(parser)
 
@@ -179,6 +184,7 @@ def _c_header(commands: Any) -> None:
     parser.add_argument("--vectors", metavar="N", type=_natural, default=0,
                         help="also N of the bundle's calibration vectors (default 0)")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="the chip as programmed: no saved state")
+    _add_layers(parser)
     parser.add_argument("--no-learning", action="store_true", help="no memory for learning: it predicts and calibrates")
     _add_seed(parser, "which chip: the seed of its cells (default 0)", 0)
     _add_cells(parser)

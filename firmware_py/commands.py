@@ -172,7 +172,8 @@ def c_header(options: Namespace) -> int:
 
 def _open(options: Namespace) -> Chip:
     effects = Effects(read_noise=not options.no_read_noise)
-    given: dict[str, Any] = {key: getattr(options, key, None) for key in ("optimizer", "lr", "horizon", "rounding")}
+    settings = ("optimizer", "lr", "horizon", "rounding", "layers")
+    given: dict[str, Any] = {key: getattr(options, key, None) for key in settings}
     replay = getattr(options, "replay", None)
     given["replay"] = None if replay is None else Replay.parse(replay)
     guard: dict[str, Any] = {"guard": None} if getattr(options, "no_guard", False) else {}

@@ -16,9 +16,8 @@ from firmware_py.activations import ACTIVATIONS, activation_backward, probabilit
 from firmware_py.bundle import AnalogLayer
 from firmware_py.correction import AdaptConfig, LayerCorrection
 from firmware_py.graph import Node, im2col, mean_factor, spread_out, windows
-from firmware_py.integer import refuse_integer
 from firmware_py.rls import directions
-from firmware_py.update import Gradients, check_state, step_scales, uniforms, update
+from firmware_py.update import Gradients, check_learning, step_scales, uniforms, update
 from firmware_py.walk import run, run_back
 
 if TYPE_CHECKING:
@@ -29,8 +28,7 @@ F32 = npt.NDArray[np.float32]
 
 def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, adapt: AdaptConfig) -> F32:
     """Forward, backward, update in place; x [*input_shape]; returns the logits [classes] before the update."""
-    refuse_integer(engine.bundle.nodes, "learn")
-    check_state(engine.correction.layers[-1], adapt)
+    check_learning(engine.bundle, engine.correction, engine.frozen, adapt)
     nodes, updates = engine.bundle.nodes, []
     solved: list[Gradients] = []  # by least squares
     kept: list[tuple[F32, F32, LayerTrace | None]] = []  # input, output and trace of each node
@@ -59,7 +57,7 @@ def learn_one(engine: NumpyEngine, x: F32, label: int, read: int, step: int, ada
         return analog_backward(engine, node, delta.reshape(node.positions, layer.n)) if wanted else None
 
     logits: F32 = run(nodes, x[None].astype(np.float32), compute)[0]
-    run_back(nodes, softmax_error(logits, label), back)
+    run_back(nodes, softmax_error(logits, label), back, engine.frozen)
     for index, gradient in updates:
         layer = engine.bundle.layers[index]
         drawn = uniforms(engine.seed, index, layer, read, adapt)

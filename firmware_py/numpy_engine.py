@@ -33,14 +33,16 @@ class LayerTrace:
 
 
 class NumpyEngine:
-    """A chip in NumPy: cells drawn from `seed`, effects as given, correction read (and written by `learn`) in place."""
+    """A chip in NumPy: cells drawn from `seed`, effects as given, correction read (and written by `learn`) in place;
+    that of the `frozen` first layers does not learn."""
 
     name = "numpy"
 
     def __init__(
-        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, age: Age = NEW
-    ) -> None:
+        self, bundle: Bundle, seed: int, effects: Effects, correction: Correction, age: Age = NEW, frozen: int = 0,
+    ) -> None:  # fmt: skip
         self.bundle, self.seed, self.effects, self.correction = bundle, seed, effects, correction
+        self.frozen = frozen
         self.cells = [program(layer, i, bundle, seed, effects, age) for i, layer in enumerate(bundle.layers)]
         columns = max(layer.node.positions * max(cells.d.shape[0], cells.vscale.size)
                       for layer, cells in zip(bundle.layers, self.cells, strict=True))  # fmt: skip

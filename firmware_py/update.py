@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from firmware_py.bundle import AnalogLayer
-from firmware_py.correction import AdaptConfig, LayerCorrection, count_numbers, nothing
+from firmware_py.bundle import AnalogLayer, Bundle
+from firmware_py.correction import AdaptConfig, Correction, LayerCorrection, count_numbers, nothing
 from firmware_py.draws import Purpose, words
 from firmware_py.errors import RramError
+from firmware_py.integer import refuse_integer
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -27,8 +28,13 @@ class Gradients:
     b: F32 = field(default_factory=nothing)
 
 
-def check_state(last: LayerCorrection, adapt: AdaptConfig) -> None:
-    """RramError where the optimiser has no memory in the last layer: `initial_correction` was not told of it."""
+def check_learning(bundle: Bundle, correction: Correction, frozen: int, adapt: AdaptConfig) -> None:
+    """RramError where nothing can learn (integers, every layer frozen), and where the optimiser has no memory in the
+    last layer: `initial_correction` was not told of it."""
+    refuse_integer(bundle.nodes, "learn")
+    if frozen >= len(bundle.layers):
+        raise RramError(f"learn: {frozen} frozen layers given, expected at most {len(bundle.layers) - 1}")
+    last = correction.layers[-1]
     sizes = {"momentum": last.velocity.size, "rls": last.covariance.size}
     if sizes.get(adapt.optimizer) == 0:
         given = f"{adapt.optimizer!r} given, but this correction was made without room for its state"

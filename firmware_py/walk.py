@@ -30,13 +30,16 @@ def run(nodes: Sequence[Node], x: Array, compute: Callable[[int, Array], Array])
     return values[len(nodes) - 1]
 
 
-def run_back(nodes: Sequence[Node], error: Array, compute: Callable[[int, Array, bool], Array | None]) -> None:
+def run_back(
+    nodes: Sequence[Node], error: Array, compute: Callable[[int, Array, bool], Array | None], frozen: int = 0
+) -> None:
     """Carry dLoss/dlogits back; compute(i, delta, wanted) gives dLoss/dinput of node i from dLoss/doutput.
 
     Nodes from last to first; an output that several nodes take gets the sum of their errors in that order. `wanted` is
-    false where no analog layer lies before the node; then, and where compute gives None, its error goes no further.
+    false where no analog layer but the `frozen` first ones lies before the node; then, and where compute gives None,
+    its error goes no further.
     """
-    before = behind_analog(nodes)
+    before = behind_analog(nodes, frozen)
     errors = {len(nodes) - 1: error}
     for i in reversed(range(len(nodes))):
         if i not in errors:
@@ -68,10 +71,10 @@ def shares(node: Node, error: Array) -> list[tuple[int, Array]]:
     return list(zip(node.sources, np.split(error, ends, axis=-1), strict=True))
 
 
-def behind_analog(nodes: Sequence[Node]) -> set[int]:
-    """Nodes whose output depends on an analog layer."""
+def behind_analog(nodes: Sequence[Node], frozen: int = 0) -> set[int]:
+    """Nodes whose output depends on an analog layer that is none of the `frozen` first ones."""
     found: set[int] = set()
     for i, node in enumerate(nodes):
-        if node.layer >= 0 or not found.isdisjoint(node.sources):
+        if node.layer >= frozen or not found.isdisjoint(node.sources):
             found.add(i)
     return found

@@ -95,7 +95,7 @@ static void digital_backward(const rram_net *net, const step *s, step *to) {
 void rram_learn(rram_net *net, const float *x, uint32_t label, uint64_t read, const rram_adapt *adapt, float *logits) {
     step *last = net->steps + net->step_count - 1;
     store_logits(net, forward(net, x, read, 1), logits);
-    if (!last->learns) return; /* integers, or fixed: no correction changes */
+    if (!last->learns) return; /* integers, or frozen: no correction changes */
     softmax_error(last->y, last->out_size, label);
     last->reached = 1;
     for (uint32_t i = net->step_count; i-- > 0;) {

@@ -67,7 +67,7 @@ static int describe(const rram_desc *desc, uint32_t i, uint32_t index, unsigned 
     const rram_node *nodes = desc->nodes, *d = nodes + i;
     int inner = 0;
     for (uint32_t k = 0; k < source_count(d); k++) inner |= source_of(d, i, k) >= 0 && learns[source_of(d, i, k)];
-    learns[i] = !desc->fixed && (inner || (d->op == RRAM_ANALOG && !d->integer));
+    learns[i] = inner || (d->op == RRAM_ANALOG && !d->integer && index >= desc->frozen);
     *s = (step){.d = d, .integers = gives_integers(nodes, (int32_t)i), .learns = learns[i]};
     s->in_size = (size_t)d->in_h * d->in_w * d->in_c, s->out_size = (size_t)d->out_h * d->out_w * d->out_c;
     if (d->op != RRAM_ANALOG) return 1;

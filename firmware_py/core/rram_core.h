@@ -96,7 +96,8 @@ typedef struct rram_desc {
     const double *disturbed;       /* [analog layers] relative change of cells by their reads so far; NULL: none */
     float adc_gain_sigma, adc_offset_sigma; /* standard deviations of the ADCs' gains, and offsets in codes; 0: exact */
     uint32_t adc_share;            /* conversions of a column, one after the other, that one ADC makes; 0 is 1 */
-    uint32_t fixed; /* 1: the net predicts and calibrates, and has no memory for learning; rram_learn() only predicts */
+    uint32_t frozen; /* the first so many analog layers do not learn, and have no memory for it: their correction is as
+                        it was programmed, or calibrated; all of them: rram_learn() only predicts */
     const double *var; /* [levels] variance of programming, G steps squared; for rram_calibrate() only */
 } rram_desc;
 

@@ -214,5 +214,6 @@ AXES = {
         Axis("adapt.forgetting", "weight of what rls knew before a step", float, _in_adapt("forgetting")),
         Axis("adapt.prior", "variance at the start of rls, squared prior deviations", float, _in_adapt("prior")),
         Axis("adapt.lr", "learning rate of labels", float, _in_adapt("lr")),
+        Axis("adapt.layers", "only so many of the last layers learn", int, _in_adapt("layers")),
     )
 }  # fmt: skip

@@ -57,6 +57,8 @@ def _adapt(adapt: AdaptConfig, every: Sequence[AdaptConfig], axes: Sequence[str]
             "guard": "off" if adapt.guard is None else adapt.guard.text}  # fmt: skip
     if any(other.optimizer == "rls" for other in every):
         told |= {"forgetting": f"{adapt.forgetting:g}", "prior": f"{adapt.prior:g}"}
+    if any(other.layers is not None for other in every):
+        told |= {"layers": "all" if adapt.layers is None else str(adapt.layers)}
     if any(other.in_codes for other in every):
         told |= {"rounding": adapt.rounding}
     told = {key: SWEPT if f"adapt.{key}" in axes else value for key, value in told.items()}

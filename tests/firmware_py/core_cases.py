@@ -45,8 +45,9 @@ def images(spec: Synthetic, count: int, seed: int) -> np.ndarray:
 def pair(bundle: Bundle, seed: int, effects: Effects, variant: str | None = None, age: Age = NEW,
          adapt: AdaptConfig | None = None) -> tuple[Any, Any]:  # fmt: skip
     """The oracle and the core on the same chip, each with a correction of its own."""
-    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle, adapt), age)
-    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle, adapt), variant, age)
+    frozen = adapt.frozen(bundle) if adapt else 0
+    oracle = NumpyEngine(bundle, seed, effects, initial_correction(bundle, adapt), age, frozen)
+    return oracle, c_engine.CEngine(bundle, seed, effects, initial_correction(bundle, adapt), variant, age, frozen)
 
 
 def assert_same_cells(oracle: Any, engine: Any) -> None:

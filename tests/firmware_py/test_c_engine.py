@@ -123,13 +123,24 @@ def test_without_learning_the_chip_is_the_same_and_smaller(tmp_path: Path) -> No
     for engine in ("c", "numpy"):
         with pytest.raises(RramError, match="^learn: a chip without learning given, expected one opened with learning"):
             Chip(bundle, 3, engine, learning=False).learn_one(np.clip(x[0], 0, 1), 0)  # type: ignore[arg-type]
-    with pytest.raises(RramError, match="^learn: an engine without learning given, expected learning=True"):
+    with pytest.raises(RramError, match="^learn: [0-9] frozen layers given, expected at most [0-9]"):
         fixed.engine.learn(x[0], 0, 1, 0, AdaptConfig())
     core, logits = fixed.engine, np.empty(4, np.float32)  # a program in C that calls it all the same gets logits
     view, config = core._ffi.from_buffer, core._ffi.new("rram_adapt *", {"lr_t": 0.1})  # type: ignore[attr-defined]
     core._lib.rram_learn(core._net, view("float[]", x[0]), 1, 5, config, view("float[]", logits))  # type: ignore[attr-defined]
     np.testing.assert_array_equal(logits, learns.engine.logits(x[:1], 5)[0])
     np.testing.assert_array_equal(fixed.correction.layers[-1].gain, before)
+
+
+def test_the_fewer_layers_learn_the_less_memory_it_takes(tmp_path: Path) -> None:
+    bundle = opened(tmp_path, Synthetic(nodes=RESNET, input_shape=(8, 8, 2), mask_share=0.2))
+    most = len(bundle.layers)
+    arenas = [Chip(bundle, 3, "c", adapt=AdaptConfig(layers=n)).engine.arena_bytes  # type: ignore[attr-defined]
+              for n in range(1, most + 1)]  # fmt: skip
+    bare = Chip(bundle, 3, "c", learning=False).engine.arena_bytes  # type: ignore[attr-defined]
+    whole = Chip(bundle, 3, "c").engine.arena_bytes  # type: ignore[attr-defined]
+    assert bare <= arenas[0] < arenas[-1] == whole
+    assert arenas == sorted(arenas)
 
 
 def test_a_missing_core_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -97,7 +97,10 @@ def test_the_command_takes_the_saved_state(tmp_path: Path, capsys: Capture) -> N
     assert told["chip_seed"] == 3 and told["arena_bytes"] == Chip.open(bundle, seed=3).engine.arena_bytes
     assert "digits_desc" in text and f"DIGITS_READ {len(Bundle.open(bundle).calibration_x)}u" in text
     small = run_json(capsys, "c-header", bundle, *options, "--no-learning", "-o", str(tmp_path / "fixed.h"))
-    assert small["arena_bytes"] < told["arena_bytes"] and ".fixed = 1u" in (tmp_path / "fixed.h").read_text()
+    assert small["arena_bytes"] < told["arena_bytes"] and ".frozen = 3u" in (tmp_path / "fixed.h").read_text()
+    last = run_json(capsys, "c-header", bundle, *options, "--layers", "1", "-o", str(tmp_path / "last.h"))
+    assert small["arena_bytes"] <= last["arena_bytes"] < told["arena_bytes"]
+    assert ".frozen = 2u" in (tmp_path / "last.h").read_text()
     run(capsys, "c-header", bundle, *options, "--fresh", "-o", str(tmp_path / "fresh.h"))
     gains = [re.search(r"_0_gain\[.*?\}", text, re.DOTALL) for text in (text, (tmp_path / "fresh.h").read_text())]
     assert gains[0] and gains[1] and gains[0].group() != gains[1].group()

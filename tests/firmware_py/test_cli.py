@@ -300,6 +300,8 @@ def test_mistakes_are_one_line(capsys: Capture, bundle: str, tmp_path: Path) -> 
     (("adapt", "--optimizer", "rls", "--rounding", "stochastic"), "expected one of codes (rram export --value-bits 8)"),
     (("adapt", "--lr", "fast"), "argument --lr: invalid float value: 'fast'"),
     (("adapt", "--lr", "nan"), "expected lr > 0"),
+    (("adapt", "--layers", "0"), "argument --layers: '0' is not a whole number from 1"),
+    (("adapt", "--layers", "4"), "safetensors has 3"),
     (("adapt", "--horizon", "0"), "argument --horizon: '0' is not a whole number from 1"),
     *(((command, "--age", age), f"argument --age: {age!r} is not a number of seconds from 0 to 1e+12, nor 'clock'")
       for command in ("predict", "calibrate", "adapt", "explain", "c-header")

@@ -50,11 +50,14 @@ LENET5 = Synthetic(nodes=LENET, input_shape=(28, 28, 1), rows=128, mask_share=0.
 
 
 @settings(max_examples=150)
-@given(networks(), st.booleans(), st.booleans(), st.sampled_from(OPTIMIZERS), st.integers(0, 2**32))
-def test_random_networks(spec: Synthetic, programming: bool, noise: bool, optimizer: Any, seed: int) -> None:
+@given(networks(), st.booleans(), st.booleans(), st.sampled_from(OPTIMIZERS), st.integers(0, 2**32), st.integers(0, 3))
+def test_random_networks(
+    spec: Synthetic, programming: bool, noise: bool, optimizer: Any, seed: int, frozen: int
+) -> None:
     x = images(spec, 3, seed)
     with tempfile.TemporaryDirectory() as folder:
-        bundle, adapt = opened(Path(folder), spec), AdaptConfig(optimizer, lr=0.05)
+        bundle = opened(Path(folder), spec)
+        adapt = AdaptConfig(optimizer, lr=0.05, layers=max(1, len(bundle.layers) - frozen) if frozen else None)
         assume(optimizer != "rls" or rls.covariance_numbers(bundle.layers[-1]) <= rls.MOST_NUMBERS)
         assert_same(bundle, Effects(programming, noise), x, adapt)
 

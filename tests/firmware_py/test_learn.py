@@ -442,3 +442,33 @@ def test_labels_lower_the_loss(tmp_path: Path, optimizer: Any) -> None:
         engine.learn(x[step], int(labels[step]), step, step, config)
     assert loss(*fresh) < 0.6 * before
     assert (engine.logits(fresh[0], 20_000).argmax(axis=1) == fresh[1]).mean() > 0.8
+
+
+@pytest.mark.parametrize("engine", ["numpy", pytest.param("c", marks=needs_core)])
+@pytest.mark.parametrize("nodes", [RESNET, FORKED])
+def test_the_last_layers_learn_as_if_all_did_and_the_first_ones_not_at_all(
+    tmp_path: Path, nodes: Any, engine: Any
+) -> None:
+    """One step of a layer does not depend on whether those before it learn, too."""
+    shape = (8, 8, 2) if nodes is RESNET else (5, 5, 1)
+    bundle = Bundle.open(make_bundle(tmp_path / "b", Synthetic(nodes=nodes, input_shape=shape, mask_share=0.2)))
+    image = np.random.default_rng(4).random(shape, np.float32)
+    every = Chip(bundle, 3, engine, adapt=AdaptConfig(replay=NO_REPLAY, guard=None))
+    every.learn_one(image, 1)
+    first, count = initial_correction(bundle), len(bundle.layers)
+    for learning in range(1, count + 1):
+        chip = Chip(bundle, 3, engine, adapt=AdaptConfig(replay=NO_REPLAY, guard=None, layers=learning))
+        chip.learn_one(image, 1)
+        for i, layer in enumerate(chip.correction.layers):
+            expected = every.correction.layers[i] if i >= count - learning else first.layers[i]
+            for key in ("gain", "offset", "value", "ms"):
+                np.testing.assert_array_equal(getattr(layer, key), getattr(expected, key), err_msg=f"{i} {key}")
+    assert any((a.gain != b.gain).any() for a, b in zip(every.correction.layers[:1], first.layers[:1], strict=True))
+
+
+@pytest.mark.parametrize("engine", ["numpy", pytest.param("c", marks=needs_core)])
+def test_more_layers_than_there_are_cannot_learn(dense: Bundle, engine: Any) -> None:
+    with pytest.raises(RramError, match=f"adapt: layers: 9 given, but .* has {len(dense.layers)}$"):
+        Chip(dense, 0, engine, adapt=AdaptConfig(layers=9))
+    with pytest.raises(RramError, match="adapt: layers: 0 given, expected at least 1"):
+        AdaptConfig(layers=0)

@@ -109,7 +109,8 @@ class Chip:
     def run(self, x: array, kept, ideal=None) -> array:
         """Logits of an image at the present read counter.
 
-        kept: None, or a list that takes what learning needs; ideal: what to compute in place of an analog layer.
+        kept: None, or a dictionary that takes what learning needs of the nodes in it; ideal: what to compute in place
+        of an analog layer.
         """
         values, last = {-1: x}, {}
         for i, node in enumerate(self.nodes):
@@ -118,7 +119,8 @@ class Chip:
         index = 0
         for i, node in enumerate(self.nodes):
             a = values[node.sources[0]]
-            mine = kept is None and last[node.sources[0]] == i
+            keep = kept is not None and i in kept
+            mine = not keep and node.sources[0] >= 0 and last[node.sources[0]] == i  # the image is the caller's
             if len(node.sources) > 1:
                 a, mine = joined(node, [values[source] for source in node.sources]), True
             for source in node.sources:
@@ -131,14 +133,14 @@ class Chip:
                 if ideal:
                     y = ideal(layer, a)
                 else:
-                    y, codes, s = layer.forward(a, self.normal, self.scratch, noise, kept is not None)
+                    y, codes, s = layer.forward(a, self.normal, self.scratch, noise, keep)
                 index += 1
             elif node.op in JOINING:
                 y = a if mine else a[:]
             else:
                 y = operator(node.op).forward(node, a, mine)
-            if kept is not None:
-                kept.append((a, y, codes, s))
+            if kept is not None and keep:
+                kept[i] = (a, y, codes, s)
             values[i] = y
         return array("f", y) if node.integer else y
 

@@ -19,7 +19,7 @@ class Learner:
     """
 
     def __init__(self, chip, optimizer="rms", lr=0.03, horizon=1000, floor=0.1, beta=0.9, replay=(64, 4),
-                 guard=None):  # fmt: skip
+                 guard=None, layers=None):  # fmt: skip
         if chip.nodes[-1].integer:
             raise RramError("learn: an integer network has no gains, offsets and SRAM values that could change")
         if any(layer.rank for layer in chip.layers):
@@ -29,11 +29,14 @@ class Learner:
         if not (0 < lr < 1e3 and horizon >= 1 and 0 <= floor <= 1 and 0 <= beta < 1 and min(replay) >= 0):
             raise RramError(f"adapt: lr {lr}, horizon {horizon}, floor {floor}, beta {beta}, replay {replay}: expected "
                             "lr > 0, horizon >= 1, floor in [0, 1], beta in [0, 1), replay from 0")  # fmt: skip
+        if layers is not None and not 1 <= layers <= len(chip.layers):
+            raise RramError(f"adapt: layers: {layers} given, expected from 1 to {len(chip.layers)}")
         if (replay[0] == 0) != (replay[1] == 0):
             raise RramError(f"replay: {replay[0]} images, {replay[1]} repeats: expected both, or 0 and 0")
         self.chip, self.optimizer, self.lr = chip, optimizer, lr
         self.horizon, self.floor, self.beta = horizon, floor, beta
         self.images, self.repeats = replay
+        self.behind = _behind_learning(chip.nodes, 0 if layers is None else len(chip.layers) - layers)
         self.pixels = bytearray(self.images * size(chip.bundle.shape))
         self.labels = zeros("H", self.images)
         self.priors = [_prior(layer) for layer in chip.layers]
@@ -86,18 +89,17 @@ class Learner:
 
     def one_step(self, x: array, label: int) -> array:
         """Forward, backward, update at the present read counter; returns the logits before."""
-        chip, updates = self.chip, []
-        kept: list = []
+        chip, updates, before = self.chip, [], self.behind
+        kept: dict = dict.fromkeys(before)
         logits = chip.run(x, kept)
-        before = _behind_analog(chip.nodes)
         errors, index = {len(chip.nodes) - 1: softmax_error(logits, label)}, len(chip.layers)
         for i in range(len(chip.nodes) - 1, -1, -1):
             node = chip.nodes[i]
             index -= node.analog
-            a, y, codes, s = kept.pop()
             if i not in errors:
                 continue
             delta = errors.pop(i)
+            a, y, codes, s = kept.pop(i)
             wanted = any(source in before for source in node.sources)
             back = delta  # as it is through add, concat and flatten
             if node.analog:
@@ -158,10 +160,12 @@ def _prior(layer: Layer) -> tuple:
             array("f", [2.0 ** (exponent / 2) for exponent in exponents]))  # fmt: skip
 
 
-def _behind_analog(nodes: list) -> set:
+def _behind_learning(nodes: list, frozen: int) -> set:
+    """Nodes whose output depends on an analog layer that is none of the `frozen` first ones."""
     found: set = set()
     for i, node in enumerate(nodes):
-        if node.analog or any(source in found for source in node.sources):
+        frozen -= node.analog
+        if (node.analog and frozen < 0) or any(source in found for source in node.sources):
             found.add(i)
     return found
 

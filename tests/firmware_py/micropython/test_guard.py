@@ -64,6 +64,12 @@ def test_labels_that_are_absurd_are_not_learned(tmp_path: Path, run: Run) -> Non
     assert told[0] > 2
 
 
+def test_a_network_that_begins_with_an_activation_learns_the_image_that_was_judged(tmp_path: Path) -> None:
+    told = judged(tmp_path, here, Synthetic(nodes=[{"op": "hard_swish"}, *DENSE]), lambda i, klass: klass, NO_REPLAY,
+                  window=16, every=0)  # fmt: skip
+    assert told[0] < LABELS
+
+
 @pytest.mark.parametrize("run", PLACES)
 def test_more_of_the_same_is_not_learned(tmp_path: Path, run: Run) -> None:
     told = judged(tmp_path, run, Synthetic(nodes=DENSE), lambda i, klass: 1, Replay(8, 1), window=16, every=0)

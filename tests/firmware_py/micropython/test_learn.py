@@ -36,6 +36,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], AdaptConfig]] = {
     ),
     "replay": ({"replay": [3, 2], "beta": 0.5}, AdaptConfig(beta=0.5, replay=Replay(3, 2))),
     "sign": ({"replay": [0, 0], "optimizer": "sign"}, AdaptConfig("sign", replay=NO_REPLAY)),
+    "last layers": ({"replay": [0, 0], "layers": 2}, AdaptConfig(replay=NO_REPLAY, layers=2)),
     "default": ({}, AdaptConfig()),
 }
 NETWORKS = {

@@ -137,6 +137,7 @@ def test_every_axis_changes_what_it_says_and_nothing_else(small: Small) -> None:
     assert swept(setup, "labels", 7).plan.labels == 7
     assert swept(setup, "shift", "rotate:40").plan.shift.rotate_deg == 40
     assert swept(setup, "adapt.lr", 0.01).plan.adapt.lr == 0.01
+    assert swept(setup, "adapt.layers", 2).plan.adapt.layers == 2
     assert swept(setup, "adapt.replay", "8:2").plan.adapt.replay == Replay(8, 2)
     assert swept(setup, "clip", 2.0).clip_sd == 2.0
     assert swept(setup, "mask.criterion", "random").mask.criterion == "random"
@@ -161,6 +162,7 @@ def test_every_axis_changes_what_it_says_and_nothing_else(small: Small) -> None:
         ("labels", -1, "labels: -1 is not >= 0"),
         ("clip", 0.0, "clip: 0 is not > 0"),
         ("adapt.lr", -1.0, "expected lr > 0"),
+        ("adapt.layers", 0, "adapt: layers: 0 given, expected at least 1"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_in_one_line(small: Small, name: str, value: Any, complaint: str) -> None:
