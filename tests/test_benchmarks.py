@@ -70,3 +70,19 @@ def test_many_labels_leave_finite_numbers():
 def test_the_command_says_what_it_can_do():
     done = subprocess.run([sys.executable, ROOT / "benchmarks" / "run", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and "--json" in done.stdout
+
+
+def test_a_stream_of_labels_holds_the_share_of_wrong_ones_and_the_class_that_it_was_asked_for():
+    pytest.importorskip("tensorflow", reason="data sets of host_tools")
+    from benchmarks.learning import Stream
+    from host_tools.data import load
+
+    rest, _, _ = load("digits").validation()
+    places = {image.tobytes(): int(label) for image, label in zip(rest.x_train, rest.y_train, strict=True)}
+    images, labels = Stream(800, wrong=0.2).of(rest, 5)
+    right = np.array([places[image.tobytes()] for image in images])
+    assert 0.15 < np.mean(labels != right) < 0.25
+    assert set(labels) == set(range(10))
+    images, labels = Stream(800, one_class=3).of(rest, 5)
+    assert len(images) == np.sum(rest.y_train == 3) and set(labels) == {3}
+    assert {places[image.tobytes()] for image in images} == {3}
