@@ -21,6 +21,8 @@ from firmware_py.replay import Replay
 from host_tools.data import load
 from host_tools.shift import Shift
 
+NOTHING = "affine:1,0"
+
 
 def settings(text: str) -> AdaptConfig:
     """From 'optimizer=sgd,lr=0.1,replay=0,guard=off'."""
@@ -93,7 +95,7 @@ def main() -> None:
     for shift in options.shift or ["veil"]:
         for way in options.ways or [""]:
             chips = [Chip(bundle, seed, adapt=settings(way)) for seed in range(options.chips)]
-            change = Shift() if shift == "none" else Shift.parse(shift)
+            change = Shift.parse(NOTHING if shift == "none" else shift)
             found = np.array([reached(chip, data, change, stream, options.images) for chip in chips])
             mean, low = found.mean(axis=0), found.min(axis=0)
             print(f"{shift:10s} {way or 'as it comes':40s} before {mean[0]:5.2f} after {mean[1]:5.2f} ({low[1]:5.2f}) "

@@ -74,8 +74,9 @@ def test_the_command_says_what_it_can_do():
 
 def test_a_stream_of_labels_holds_the_share_of_wrong_ones_and_the_class_that_it_was_asked_for():
     pytest.importorskip("tensorflow", reason="data sets of host_tools")
-    from benchmarks.learning import Stream
+    from benchmarks.learning import NOTHING, Stream
     from host_tools.data import load
+    from host_tools.shift import Shift
 
     rest, _, _ = load("digits").validation()
     places = {image.tobytes(): int(label) for image, label in zip(rest.x_train, rest.y_train, strict=True)}
@@ -86,3 +87,4 @@ def test_a_stream_of_labels_holds_the_share_of_wrong_ones_and_the_class_that_it_
     images, labels = Stream(800, one_class=3).of(rest, 5)
     assert len(images) == np.sum(rest.y_train == 3) and set(labels) == {3}
     assert {places[image.tobytes()] for image in images} == {3}
+    np.testing.assert_array_equal(Shift.parse(NOTHING)(images), images.astype(np.float32) / np.float32(255))
