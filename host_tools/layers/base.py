@@ -24,6 +24,7 @@ from host_tools.layers.quantisers import quantiser
 
 ops = keras.ops
 FIT_FLOOR = 1e-3  # variance of a column, in units of the layer's mean, below which a fitted gain stays at 1
+LEAST_CLIP = 0.01  # of the first clip: a learned one does not fall below
 Gradient = Literal["slope", "straight-through"]
 
 
@@ -43,6 +44,19 @@ class ClampTo(keras.constraints.Constraint):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         return {"limit": self.limit}
+
+
+class AtLeast(keras.constraints.Constraint):  # type: ignore[misc]
+    """Keep a number from falling below `least`."""
+
+    def __init__(self, least: float) -> None:
+        self.least = least
+
+    def __call__(self, w: Any) -> Any:
+        return ops.maximum(w, self.least)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"least": self.least}
 
 
 class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
@@ -102,7 +116,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
             name="clip",
             shape=(),
             initializer=keras.initializers.Constant(self.first_clip),
-            constraint=keras.constraints.NonNeg(),
+            constraint=AtLeast(LEAST_CLIP * self.first_clip),  # weights are divided by it
             trainable=self.learn_clip,
         )
 
@@ -169,12 +183,21 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
 
     def _shares(self) -> Any:
         """Latent weights in units of the clip, -1 to 1."""
-        share = ops.convert_to_tensor(self.kernel) / self.clip
+        share = ops.convert_to_tensor(self.kernel) / self._outermost()
         # A learned clip is pulled at by the weights outside (Choi et al., PACT, 2018); a frozen one clamps the weights.
         return ops.clip(share, -1.0, 1.0) if self.learn_clip else share
 
+    def _outermost(self) -> Any:
+        """The clip. All weights pull at a learned one: its gradient is brought to the size of a weight's (Esser et al.,
+        LSQ, 2020), so that one learning rate suits both."""
+        if not self.learn_clip:
+            return self.clip
+        share = float(np.prod(self.kernel.shape) * (self.table.levels - 1)) ** -0.5
+        return share * self.clip + ops.stop_gradient((1.0 - share) * self.clip)
+
     def _row(self, share: Any, magnitude: Any) -> Any:
-        return magnitude * ops.cast(ops.sign(share), "int32") + (self.table.levels - 1)
+        row = magnitude * ops.cast(ops.sign(share), "int32") + (self.table.levels - 1)
+        return ops.clip(row, 0, 2 * self.table.levels - 2)  # what is no number has a row, too: the loss tells of it
 
     def _values(self, row: Any) -> Any:
         return ops.take(ops.convert_to_tensor(np.concatenate([-self.table.values[:0:-1], self.table.values])), row)
@@ -182,11 +205,11 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
     def _clean(self) -> Any:
         share = self._shares()
         values = self._values(self._row(share, ops.digitize(ops.abs(share), self.table.borders)))
-        return ops.where(self.exact_mask > 0, share, values) * self.clip
+        return ops.where(self.exact_mask > 0, share, values) * self._outermost()
 
     def _followed(self) -> Any:
         """The noise-free kernel; a gradient reaches the latent weight straight through."""
-        share = self._shares() * self.clip
+        share = self._shares() * self._outermost()
         return share + ops.stop_gradient(self._clean() - share)
 
     def _drawn(self) -> Any:
@@ -209,7 +232,7 @@ class RRAMLayer(keras.layers.Layer):  # type: ignore[misc]
         if self.exact_share > 0:
             exact = ops.logical_and(self.exact_mask > 0, ops.convert_to_tensor(self._exact_draws(len(row.shape) + 1)))
             followed, error = ops.where(exact, share, followed), ops.where(exact, 0.0, error)
-        return (followed + error) * self.clip
+        return (followed + error) * self._outermost()
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -105,3 +105,46 @@ def test_accuracy_counts_the_largest_logit() -> None:
     model.layers[1].set_weights([rows, np.zeros(4)])
     assert accuracy(model, data.x_train, data.y_train, batch=7) == 100.0
     assert accuracy(model, data.x_train, (data.y_train + 1) % 4) == 0.0
+
+
+def on_pairs(rate: Any, **options: Any) -> Any:
+    """A small convolution and a dense layer on pairs of cells."""
+    from host_tools.conversion import Conversion, convert
+
+    layers = keras.layers
+    drawn = keras.initializers.GlorotUniform(seed=1)
+    model = keras.Sequential([layers.Input((4, 4, 1)), layers.Conv2D(4, 2, kernel_initializer=drawn), layers.Flatten(),
+                              layers.Dense(4, kernel_initializer=drawn)])  # fmt: skip
+    model = convert(model, "charan-65nm", options=Conversion(clip=0.8, draws=2, **options))
+    for layer in model.layers:
+        layer.calibrated = True  # in the loop, which looks levels up once more
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.SGD(rate), loss=loss, jit_compile=False)
+    return model
+
+
+def test_weights_of_cells_that_are_no_numbers_stop_the_training_in_the_same_way() -> None:
+    """A weight that is no number has no level: the look-up must not fail before the loss says what happened."""
+
+    class Explodes(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+        def __call__(self, step: Any) -> Any:
+            return keras.ops.where(step < 10, 0.01, float("nan"))
+
+    for learn_clip in (False, True):
+        model = on_pairs(Explodes(), learn_clip=learn_clip)
+        with pytest.raises(Diverged, match=r"the loss is nan in epoch 2, step \d+: try a lower learning rate"):
+            train(model)
+        assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+
+
+@pytest.mark.parametrize("rate", [0.03, 0.3, 3.0])
+def test_a_learned_clip_does_not_fall_to_nothing(rate: float) -> None:
+    """Descent at any rate that the weights themselves survive leaves a clip that weights can be divided by."""
+    model = on_pairs(rate, learn_clip=True)
+    found = [layer for layer in model.layers if hasattr(layer, "clip")]
+    first = [float(layer.clip.value) for layer in found]
+    train(model, epochs=20)
+    assert len(found) == 2
+    for layer, began in zip(found, first, strict=True):
+        assert began / 101 <= float(layer.clip.value) < 100 * began
+        assert np.all(np.isfinite(layer.kernel.numpy()))
