@@ -51,7 +51,7 @@ def cases_of(
         subject.source.refuse([AXES[name] for name in points[0]])
     setups = [(subject, point, _setup(subject, point)) for subject in subjects for point in points]
     for _, _, setup in setups:
-        drifts((*setup.plan.start, *setup.plan.steps), setup.profile)  # refused now, not after the first export
+        drifts(setup.plan.steps, setup.profile, setup.plan.start)  # refused now, not after the first export
     cases = []
     for subject, point, setup in setups:
         case = Case(subject, point, setup.plan, subject.source.bundle(setup))
@@ -85,7 +85,7 @@ def _refuse(case: Case, data: StudyData) -> None:
 
 def notes_of(cases: Sequence[Case]) -> list[str]:
     """What a user should know of these cases, each line once."""
-    notes = [beyond_law(case.bundle, (*case.plan.start, *case.plan.steps)) for case in cases]
+    notes = [beyond_law(case.bundle, case.plan.steps, case.plan.start) for case in cases]
     return [note for note in dict.fromkeys(notes) if note]
 
 

@@ -21,7 +21,7 @@ from host_tools.export import ExportOptions, export_bundle
 from host_tools.mapping.mask import MaskChoice
 from host_tools.record import load_model
 from host_tools.study.axes import AXES, Setup
-from host_tools.study.cases import Subject, cases_of
+from host_tools.study.cases import Subject, cases_of, notes_of
 from host_tools.study.chips import ChipPlan
 from host_tools.study.sources import BundleSource, ModelSource, rederived
 from host_tools.study.sweep import grid, parse_sweep
@@ -194,3 +194,10 @@ def test_what_no_cell_of_a_technology_lives_to_see_is_refused_before_any_export(
     subject = Subject("student", source, ChipPlan(Path(), (steps,)))
     with pytest.raises(ValueError, match=complaint):
         cases_of([subject], grid([parse_sweep(sweep)]), small.study_data)
+
+
+def test_what_was_done_before_may_be_done_again(small: Small) -> None:
+    """`start` and `steps` are lists of their own: a calibration in both is no step given twice."""
+    plan = ChipPlan(small.bundle, ("calibrated",), start=("calibrated",))
+    (case,) = cases_of([Subject("student", BundleSource(Bundle.open(small.bundle)), plan)], [{}], small.study_data)
+    assert notes_of([case]) == []
