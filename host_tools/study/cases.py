@@ -12,7 +12,7 @@ from host_tools.study.axes import AXES, Setup
 from host_tools.study.cells import age_after, beyond_law, drifts
 from host_tools.study.chips import ChipPlan, Stock, StudyData, columns, labels_of, vectors
 from host_tools.study.sources import Source
-from host_tools.study.steps import CALIBRATIONS, OLDER, Step, parse_steps
+from host_tools.study.steps import CALIBRATIONS, OLDER, Step, parse_start, parse_steps
 from host_tools.study.sweep import Point, text
 
 DIGEST = 16  # hexadecimal digits of a digest in a results file
@@ -72,8 +72,7 @@ def _refuse(case: Case, data: StudyData) -> None:
     """HostError or ProfileError for steps that this bundle's chips cannot take."""
     stock = Stock(case.bundle)
     history: tuple[Step, ...] = ()
-    start = parse_steps(case.plan.start) if case.plan.start else ()
-    for step in (*start, *parse_steps(case.plan.steps)):
+    for step in (*parse_start(case.plan.start), *parse_steps(case.plan.steps)):
         if step.kind in OLDER:
             history = (*history, step)
             age_after(case.bundle, history) if step.kind == "drifted" else stock.after(history)

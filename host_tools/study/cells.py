@@ -21,7 +21,7 @@ from device_models.profile import DeviceProfile
 from firmware_py.aging import MOST_SECONDS
 from firmware_py.bundle import Bundle
 from host_tools.errors import HostError
-from host_tools.study.steps import OLDER, Step, parse_steps
+from host_tools.study.steps import OLDER, Step, parse_start, parse_steps
 
 
 def cells_after(bundle: Bundle, history: tuple[Step, ...]) -> Bundle:
@@ -69,7 +69,8 @@ def age_after(bundle: Bundle, history: tuple[Step, ...]) -> float:
 def beyond_law(bundle: Bundle, steps: Sequence[str], start: Sequence[str] = ()) -> str | None:
     """One line where these steps, behind those of `start`, let cells drift for longer than the law was measured; None
     where not."""
-    law, ages = bundle.aging.drift, [step.number for step in _all(start, steps) if step.kind == "drifted"]
+    every = (*parse_start(start), *parse_steps(steps))
+    law, ages = bundle.aging.drift, [step.number for step in every if step.kind == "drifted"]
     if law is None or max(ages, default=0.0) <= law.to_s:
         return None
     return f"age {max(ages):g} s: drift was measured to {law.to_s:g} s, and goes on as it did"
@@ -78,18 +79,13 @@ def beyond_law(bundle: Bundle, steps: Sequence[str], start: Sequence[str] = ()) 
 def drifts(steps: Sequence[str], profile: DeviceProfile, start: Sequence[str] = ()) -> bool:
     """Whether a chip drifts by its board's law in `steps`, or before, in `start`. HostError or ProfileError where its
     profile has none, or does not know a time or a temperature of theirs."""
-    older = [step for step in _all(start, steps) if step.kind in OLDER]
+    older = [step for step in (*parse_start(start), *parse_steps(steps)) if step.kind in OLDER]
     asked = [step for step in older if step.kind == "drifted"]
     if asked and (profile.relaxation is None or profile.relaxation.law is None):
         raise HostError(f"--steps: {asked[0].text}: profile {profile.name} has no law of drift (relaxation.law)")
     if not asked:
         profile_after(profile, older)
     return bool(asked)
-
-
-def _all(start: Sequence[str], steps: Sequence[str]) -> tuple[Step, ...]:
-    """Parsed by themselves: the same step may come in both."""
-    return (*(parse_steps(start) if start else ()), *parse_steps(steps))
 
 
 def _refuse_both(step: Step, both: bool) -> None:

@@ -17,7 +17,7 @@ from firmware_py.correction import AdaptConfig
 from host_tools.errors import HostError
 from host_tools.shift import Shift
 from host_tools.study.cells import age_after, cells_after
-from host_tools.study.steps import ALL, CALIBRATIONS, OLDER, UNTOUCHED, Step, parse_steps
+from host_tools.study.steps import ALL, CALIBRATIONS, OLDER, UNTOUCHED, Step, parse_start, parse_steps
 
 __all__ = ["ALL", "UNTOUCHED", "ChipPlan", "Stock", "StudyData", "measure", "measure_chip", "measure_chips"]
 
@@ -145,7 +145,7 @@ def measure(plan: ChipPlan, stock: Stock, data: StudyData, seed: int) -> dict[st
     out: dict[str, float] = {}
     with threadpool_limits(1):  # workers share the cores; and sums are added in the same order everywhere
         life = _Life(plan, stock, data, seed)
-        for step in parse_steps(plan.start) if plan.start else ():
+        for step in parse_start(plan.start):
             life.do(step)
         for step in parse_steps(plan.steps):
             life.do(step)
@@ -162,7 +162,7 @@ def clean_name(step: Step) -> str:
 
 def columns(plan: ChipPlan) -> list[str]:
     """The names that `measure` gives for this plan, in order."""
-    names, shifted = [], any(step.kind == "shifted" for step in (parse_steps(plan.start) if plan.start else ()))
+    names, shifted = [], any(step.kind == "shifted" for step in parse_start(plan.start))
     for step in parse_steps(plan.steps):
         shifted = shifted or step.kind == "shifted"
         names += [step.name, *([clean_name(step)] if step.kind == "adapted" and shifted else [])]

@@ -72,6 +72,11 @@ def parse_steps(text: str | Sequence[str]) -> tuple[Step, ...]:
     return steps
 
 
+def parse_start(start: Sequence[str]) -> tuple[Step, ...]:
+    """Steps before those of a study, of which there may be none. A list of its own: what comes here may come there."""
+    return parse_steps(start) if start else ()
+
+
 def _step(word: str) -> Step:
     name, given, bare = word.rpartition("=")
     kind, _, argument = bare.partition(":")

@@ -139,7 +139,7 @@ class Chip:
                 y = a if mine else a[:]
             else:
                 y = operator(node.op).forward(node, a, mine)
-            if kept is not None and keep:
+            if keep:
                 kept[i] = (a, y, codes, s)
             values[i] = y
         return array("f", y) if node.integer else y
