@@ -9,7 +9,7 @@ from firmware_py.bundle import Bundle
 from host_tools.data import Dataset
 from host_tools.errors import HostError
 from host_tools.study.axes import AXES, Setup
-from host_tools.study.cells import age_after, beyond_law, drifts
+from host_tools.study.cells import age_after, beyond_law, refuse_unknown_times
 from host_tools.study.chips import ChipPlan, Stock, StudyData, columns, labels_of, vectors
 from host_tools.study.sources import Source
 from host_tools.study.steps import CALIBRATIONS, OLDER, Step, parse_start, parse_steps
@@ -51,7 +51,7 @@ def cases_of(
         subject.source.refuse([AXES[name] for name in points[0]])
     setups = [(subject, point, _setup(subject, point)) for subject in subjects for point in points]
     for _, _, setup in setups:
-        drifts(setup.plan.steps, setup.profile, setup.plan.start)  # refused now, not after the first export
+        refuse_unknown_times(setup.plan.steps, setup.profile, setup.plan.start)
     cases = []
     for subject, point, setup in setups:
         case = Case(subject, point, setup.plan, subject.source.bundle(setup))

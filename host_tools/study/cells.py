@@ -76,16 +76,24 @@ def beyond_law(bundle: Bundle, steps: Sequence[str], start: Sequence[str] = ()) 
     return f"age {max(ages):g} s: drift was measured to {law.to_s:g} s, and goes on as it did"
 
 
-def drifts(steps: Sequence[str], profile: DeviceProfile, start: Sequence[str] = ()) -> bool:
-    """Whether a chip drifts by its board's law in `steps`, or before, in `start`. HostError or ProfileError where its
-    profile has none, or does not know a time or a temperature of theirs."""
-    older = [step for step in (*parse_start(start), *parse_steps(steps)) if step.kind in OLDER]
-    asked = [step for step in older if step.kind == "drifted"]
-    if asked and (profile.relaxation is None or profile.relaxation.law is None):
-        raise HostError(f"--steps: {asked[0].text}: profile {profile.name} has no law of drift (relaxation.law)")
-    if not asked:
+def drifts(steps: Sequence[str], start: Sequence[str] = ()) -> bool:
+    """Whether a chip drifts by its board's law in `steps`, or before, in `start`."""
+    return any(step.kind == "drifted" for step in _older(steps, start))
+
+
+def refuse_unknown_times(steps: Sequence[str], profile: DeviceProfile, start: Sequence[str] = ()) -> None:
+    """HostError or ProfileError where the profile has no law for the drift in `steps` or `start`, or does not know a
+    time or a temperature of theirs."""
+    older = _older(steps, start)
+    drifted = [step for step in older if step.kind == "drifted"]
+    if not drifted:
         profile_after(profile, older)
-    return bool(asked)
+    elif profile.relaxation is None or profile.relaxation.law is None:
+        raise HostError(f"--steps: {drifted[0].text}: profile {profile.name} has no law of drift (relaxation.law)")
+
+
+def _older(steps: Sequence[str], start: Sequence[str]) -> list[Step]:
+    return [step for step in (*parse_start(start), *parse_steps(steps)) if step.kind in OLDER]
 
 
 def _refuse_both(step: Step, both: bool) -> None:

@@ -21,7 +21,7 @@ from host_tools.mapping.draft import ExportOptions
 from host_tools.mapping.mask import MaskChoice
 from host_tools.shift import Shift
 from host_tools.study.cases import Case, Subject, cases_of, notes_of, refuse_other_images
-from host_tools.study.cells import drifts
+from host_tools.study.cells import drifts, refuse_unknown_times
 from host_tools.study.chips import LABELS, UNTOUCHED, ChipPlan, StudyData
 from host_tools.study.cluster import Cluster
 from host_tools.study.jobs import Workers
@@ -174,7 +174,8 @@ def _subjects(asked: Request, plan: ChipPlan, dataset: Dataset) -> list[Subject]
         refuse_other_images(bundle, dataset)
         return [Subject("student", BundleSource(bundle), plan)]
     recipe = recipes.get(asked.recipe or "")
-    own = ExportOptions(seed=asked.seed, aging=drifts(plan.steps, DeviceProfile.load(recipe.profile)))
+    refuse_unknown_times(plan.steps, DeviceProfile.load(recipe.profile), plan.start)
+    own = ExportOptions(seed=asked.seed, aging=drifts(plan.steps, plan.start))
     files = prepare(recipe, dataset, asked.seed, cache, own, fresh=asked.retrain)
     student: Source = BundleSource(Bundle.open(files.bundle))
     plain: Source = BundleSource(Bundle.open(files.plain))

@@ -94,7 +94,7 @@ class ModelSource:
 
         plan = setup.plan
         options = replace(self.options, macro=setup.macro, mask=setup.mask, clip_sd=setup.clip_sd,
-                          aging=self.options.aging or drifts(plan.steps, setup.profile, plan.start))  # fmt: skip
+                          aging=self.options.aging or drifts(plan.steps, plan.start))  # fmt: skip
         return Bundle.open(export_kept(self.network, self.ideal, setup.profile, self.data, options, self.cache))
 
 
