@@ -206,10 +206,12 @@ def test_bakes_are_in_the_document(cells: MeasuredCells) -> None:
         fit_profile(cells, ABOUT, family="normal", bakes=Bakes(two, bake_statistics(two)))
 
 
-def test_the_preset_is_what_a_fit_of_its_half_gives() -> None:
-    half = array("B 10k").half("a")
-    fresh = fit_profile(half, ABOUT, level_uS="(level + 0.5) * 128 / 32", half="a").profile
-    preset = DeviceProfile.load("techB-10k")
+@pytest.mark.parametrize(("which", "name", "top_uS"),
+                         [("A", "techA", 240), ("B", "techB", 128), ("B 10k", "techB-10k", 128)])  # fmt: skip
+def test_the_preset_is_what_a_fit_of_its_half_gives(which: str, name: str, top_uS: int) -> None:
+    half = array(which).half("a")
+    fresh = fit_profile(half, ABOUT, level_uS=f"(level + 0.5) * {top_uS} / 32", half="a").profile
+    preset = DeviceProfile.load(name)
     assert preset.levels.conductance_uS == fresh.levels.conductance_uS
     assert preset.description == fresh.description
     assert preset.validity is not None and fresh.validity is not None

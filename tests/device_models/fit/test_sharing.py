@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -105,6 +107,17 @@ def test_pooled_quantiles_are_those_of_the_weighted_cells() -> None:
     g, weight = np.array([10, 11, 12, 12, 13, 14, 16]), np.array([2, 1, 2, 1, 1, 2, 1])  # level 1 moved by -9
     middle = (np.cumsum(weight) - weight / 2) / 10
     np.testing.assert_allclose(pooled_quantiles(aligned, both, 0, 0, middle), g)
+
+
+def test_the_last_bits_of_an_alignment_move_no_quantile() -> None:
+    # Gaps, so that half a cell's weight is many uS.
+    cells = groups([[np.array([1.0, 2.0, 4.0, 60.0, 90.0])], [np.array([95.0, 99.0])]])
+    target = align(cells, np.array([4.0, 97.0]), "target")
+    p, weights = np.linspace(0, 1, 101), {"target": np.eye(2), "smooth": 0.3 * np.eye(2)}
+    tables = [pooled_quantiles({"target": target, "smooth": replace(target, centre=target.centre + bits)},
+                               weights, 0, 0, p) for bits in (-1e-14, 0.0, 1e-14)]  # fmt: skip
+    np.testing.assert_allclose(tables[0], tables[1], atol=1e-12)
+    np.testing.assert_allclose(tables[2], tables[1], atol=1e-12)
 
 
 def test_cells_that_are_moved_stay_where_cells_can_be_and_are_counted_where_they_lie() -> None:
