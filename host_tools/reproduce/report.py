@@ -11,7 +11,8 @@ from host_tools.reproduce.claim import Claim
 ELSEWHERE = (
     "On another processor: the cells are the same, but an export's converter ranges are sums of floats, whose last "
     "bits depend on the processor. Between two machines the means moved by up to 0.02 points, and by up to 0.12 where "
-    "chips learned labels one at a time."
+    "chips learned labels one at a time. What is trained in the run ends as another network: Weinstock's row reorder "
+    "cut the error of the sums by 8.0 % (of the last layer 7.6) on one, by 8.7 % (8.3) on the other."
 )
 HEADERS = ("claim", "paper", "here", "sd", "lowest", "goal", "verdict")
 
