@@ -9,10 +9,8 @@ from host_tools import console
 from host_tools.reproduce.claim import Claim
 
 ELSEWHERE = (
-    "On another processor: the cells are the same, but an export's converter ranges are sums of floats, whose last "
-    "bits depend on the processor. Between two machines the means moved by up to 0.02 points, and by up to 0.12 where "
-    "chips learned labels one at a time. What is trained in the run ends as another network: Weinstock's row reorder "
-    "cut the error of the sums by 8.0 % (of the last layer 7.6) on one, by 8.7 % (8.3) on the other."
+    "Another processor makes the same cells, but sums floats otherwise in the last bits: figures of chips that were "
+    "calibrated or learned differ slightly there, and what is trained in the run is another network."
 )
 HEADERS = ("claim", "paper", "here", "sd", "lowest", "goal", "verdict")
 
