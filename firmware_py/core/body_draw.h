@@ -25,8 +25,9 @@ FN schedule body_schedule(const stream *st) {
     return s;
 }
 
-#define GROUPS \
-    (SMALL ? 1 : 3) /* of QLANES blocks, drawn side by side: a round waits for the one before, one group leaves units idle */
+/* Groups of QLANES blocks, drawn side by side: a round waits for the one before, one leaves units idle. With AVX2,
+ * three do not fit its registers. */
+#define GROUPS (SMALL ? 1 : LANES == 8 ? 2 : 3)
 #define DRAWN (4 * QLANES / LANES) /* vectors of words in one group */
 
 /* Ten rounds; the first block of each group in its counter's first lane. High halves hold rubbish that no operation

@@ -24,6 +24,44 @@ FN void body_square(const int16_t *code, size_t count, int16_t *x2) {
 #if SMALL
 #include "small.h"
 #else
+#if LANES == 8
+/* 4 positions x two vectors of columns, or one: x86-64 has no registers for the places of eight. LOAD: LANES pairs of
+ * weights. */
+#define DOT_POSITIONS(NAME, TYPE, LOAD)                                                                       \
+    FN void NAME(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs, \
+                 const TYPE *w, size_t n, int32_t *acc) {                                                     \
+        for (size_t p = 0; p < positions; p += 4) {                                                           \
+            const size_t live = positions - p < 4 ? positions - p : 4;                                        \
+            const int16_t *x0 = x + base[p], *x1 = x + base[p + 1], *x2 = x + base[p + 2], *x3 = x + base[p + 3]; \
+            for (size_t j = 0; j < n; j += 2 * LANES) {                                                       \
+                vacc a0 = vacc_zero(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;         \
+                const TYPE *row = w + 2 * j;                                                                  \
+                if (n - j <= LANES)                                                                           \
+                    for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                        \
+                        const vi v = LOAD(row);                                                               \
+                        const size_t o = off[q];                                                              \
+                        a0 = vacc_dot(a0, v, vi_pair(x0 + o)), a1 = vacc_dot(a1, v, vi_pair(x1 + o));         \
+                        a2 = vacc_dot(a2, v, vi_pair(x2 + o)), a3 = vacc_dot(a3, v, vi_pair(x3 + o));         \
+                    }                                                                                         \
+                else                                                                                          \
+                    for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                        \
+                        const vi v = LOAD(row), u = LOAD(row + 2 * LANES);                                    \
+                        const size_t o = off[q];                                                              \
+                        const vi c0 = vi_pair(x0 + o), c1 = vi_pair(x1 + o);                                  \
+                        a0 = vacc_dot(a0, v, c0), b0 = vacc_dot(b0, u, c0);                                   \
+                        a1 = vacc_dot(a1, v, c1), b1 = vacc_dot(b1, u, c1);                                   \
+                        const vi c2 = vi_pair(x2 + o), c3 = vi_pair(x3 + o);                                  \
+                        a2 = vacc_dot(a2, v, c2), b2 = vacc_dot(b2, u, c2);                                   \
+                        a3 = vacc_dot(a3, v, c3), b3 = vacc_dot(b3, u, c3);                                   \
+                    }                                                                                         \
+                const vi sum[2][4] = {{a0, a1, a2, a3}, {b0, b1, b2, b3}};                                    \
+                for (size_t i = 0, c = j; i < 2 && c < n; i++, c += LANES)                                    \
+                    for (size_t b = 0; b < live; b++)                                                         \
+                        vi_store_n(acc + (p + b) * n + c, sum[i][b], n - c < LANES ? n - c : LANES);          \
+            }                                                                                                 \
+        }                                                                                                     \
+    }
+#else
 /* 8 positions x LANES columns; W loads LANES pairs of weights. */
 #define DOT_POSITIONS(NAME, TYPE, LOAD)                                                                               \
     FN void NAME(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs,         \
@@ -50,6 +88,7 @@ FN void body_square(const int16_t *code, size_t count, int16_t *x2) {
             }                                                                                                         \
         }                                                                                                             \
     }
+#endif
 DOT_POSITIONS(body_dot_positions, int16_t, vi_load)
 DOT_POSITIONS(body_dot_positions_u8, uint8_t, vi_load_u8)
 
@@ -156,12 +195,6 @@ FN vi body_adc(const conversion *c, size_t e, size_t j, int noise, int errors) {
     return vf_round(vf_min(vf_max(u, vf_set1(c->lo)), vf_set1(c->hi)));
 }
 
-FN vi body_code(const conversion *c, size_t e, size_t j, int noise, int errors) {
-    vi adc; /* the quick way knows exact ADCs only */
-    /* cppcheck-suppress legacyUninitvar ; where there is no quick way, it is a 0 */
-    return noise && !errors && vi_quick(c, e, j, &adc) ? adc : body_adc(c, e, j, noise, errors);
-}
-
 FN void body_store_s(void *s, size_t e, int wide, vi v) {
     if (wide)
         vi_store((int32_t *)s + e, v);
@@ -169,25 +202,33 @@ FN void body_store_s(void *s, size_t e, int wide, vi v) {
         vi_store_i16((int16_t *)s + e, v);
 }
 
-FN void body_convert_as(const conversion *given, int noise, int wide, int errors) {
-    const conversion here = *given, *c = &here; /* which no store can change: constants stay in registers */
-    const size_t n = c->n, advance = LANES % n, size = wide ? sizeof(int32_t) : sizeof(int16_t);
-    size_t e = 0, j = 0;
-    for (; e + LANES <= c->count; e += LANES) {
-        const vi adc = body_code(c, e, j, noise, errors);
-        body_store_s(c->s, e, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
-        j += advance;
-        if (j >= n) j -= n;
-    }
-    if (e < c->count) { /* what follows may be done already */
+/* s[e], ... = or += the codes of a vector; of outputs that there are: what follows may be done already. */
+FN void body_put(const conversion *c, size_t e, int wide, vi adc) {
+    const vi sum = c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide));
+    if (c->count - e >= LANES) {
+        body_store_s(c->s, e, wide, sum);
+    } else {
+        const size_t size = wide ? sizeof(int32_t) : sizeof(int16_t);
         int32_t last[LANES];
-        const vi adc = body_code(c, e, j, noise, errors);
-        body_store_s(last, 0, wide, c->first ? adc : vi_add(adc, body_load_s(c->s, e, wide)));
+        body_store_s(last, 0, wide, sum);
         memcpy((char *)c->s + e * size, last, (c->count - e) * size);
     }
 }
 
+FN void body_convert_as(const conversion *given, int noise, int wide, int errors) {
+    const conversion here = *given, *c = &here; /* which no store can change: constants stay in registers */
+    const size_t n = c->n, advance = LANES % n;
+    for (size_t e = 0, j = 0; e < c->count; e += LANES) {
+        body_put(c, e, wide, body_adc(c, e, j, noise, errors));
+        j += advance;
+        if (j >= n) j -= n;
+    }
+}
+
+#include "quick.h"
+
 FN void body_convert(const conversion *c) {
+    if (quick_convert(c)) return;
     if (c->adc_gain)
         body_convert_as(c, c->acc2 != NULL, c->wide, 1);
     else if (c->wide)

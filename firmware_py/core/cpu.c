@@ -13,7 +13,8 @@ static uint32_t saved_registers(void) {
 }
 
 int cpu_vectors(void) {
-    const uint32_t avx = bit_OSXSAVE | bit_AVX, wide = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+    const uint32_t avx = bit_OSXSAVE | bit_AVX | bit_FMA;
+    const uint32_t wide = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     uint32_t a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & avx) != avx) return 0;
     const uint32_t saved = saved_registers();

@@ -18,11 +18,11 @@ typedef struct stream {
     uint32_t c1, c2, c3;
 } stream;
 
-/* A coarse standard normal number of a word: in a half octave of r (numerics.md, section 2), a parabola in the float
- * that has r's fraction within it and lies in 1..1.5. */
+/* A coarse standard normal number of a word: for each octave of r (numerics.md, section 2), a cubic in the float that
+ * has r's fraction and lies in 1..2. */
 typedef struct quick_normal {
-    float c[3][32];       /* by the low bits of r's exponent and the first of its fraction */
-    float error, largest; /* how far it is off at most, where r >= 256; the largest number of the exact table */
+    float c[4][LANES_MAX]; /* by the low bits of r's exponent */
+    float error;           /* how far it is off at most */
 } quick_normal;
 
 /* One strip of conversions: `count` outputs, of which number e belongs to column e % n. */

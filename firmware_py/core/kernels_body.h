@@ -4,7 +4,6 @@
 #define SMALL (LANES == 1 && RRAM_SMALL)
 
 #include "body_draw.h"
-#include "quick.h"
 #include "few.h"
 #include "body_mvm.h"
 #include "quad.h"

@@ -2,7 +2,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define FN __attribute__((target("avx2"))) static inline
+#define FN __attribute__((target("avx2,fma"))) static inline
 #define LANES 8
 #define QLANES 4
 typedef __m256i vi;
@@ -17,9 +17,22 @@ FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 FN vi vi_load_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
 FN vi vi_load_i16(const int16_t *p) { return _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)p)); }
 FN void vi_store(int32_t *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
+/* By halves: a masked store is microcode on some processors. */
 FN void vi_store_n(int32_t *p, vi v, size_t n) {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    _mm256_maskstore_epi32(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane), v);
+    if (n == 8) {
+        vi_store(p, v);
+        return;
+    }
+    __m128i rest = _mm256_castsi256_si128(v);
+    if (n & 4) {
+        _mm_storeu_si128((__m128i *)(void *)p, rest);
+        rest = _mm256_extracti128_si256(v, 1), p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_epi64((__m128i *)(void *)p, rest);
+        rest = _mm_unpackhi_epi64(rest, rest), p += 2;
+    }
+    if (n & 1) *p = _mm_cvtsi128_si32(rest);
 }
 FN void vi_store_i16(int16_t *p, vi v) {
     const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(v, v), 0x08);
@@ -47,7 +60,8 @@ FN void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
 FN void vf_add_n(float *p, vf v, size_t n) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256i live = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane);
-    _mm256_maskstore_ps(p, live, _mm256_add_ps(_mm256_maskload_ps(p, live), v));
+    const vf sum = _mm256_add_ps(n == 8 ? vf_load(p) : _mm256_maskload_ps(p, live), v);
+    vi_store_n((int32_t *)(void *)p, _mm256_castps_si256(sum), n);
 }
 FN uint32_t vf_positive(vf a) {
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ));
@@ -85,6 +99,22 @@ FN vf vf_normal(const float *table, vi w) {
     const vf z = vf_add(low, vf_mul(vf_sub(high, low), vf_mul(_mm256_cvtepi32_ps(frac), _mm256_set1_ps(0x1p-18f))));
     return _mm256_xor_ps(z, _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32(INT32_MIN))));
 }
+
+/* What a coarse draw is made of (quick.h). */
+#define ROOT_OFF 0x1p-11f /* how far the inverse root is off at most, relative; 1.5 * 2^-12, as documented */
+FN vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
+FN vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+FN vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+FN vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+FN vi vi_shift_right(vi a, int bits) { return _mm256_srli_epi32(a, bits); }
+FN vi vi_ones_below(vi a, vi r, int32_t least) { return vi_or(a, _mm256_cmpgt_epi32(vi_set1(least), r)); }
+FN vi vf_bits(vf a) { return _mm256_castps_si256(a); }
+FN vf vf_of_bits(vi a) { return _mm256_castsi256_ps(a); }
+FN vf vf_abs(vf a) { return vf_of_bits(vi_and(vf_bits(a), vi_set1(INT32_MAX))); }
+FN vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+FN vf vf_coarse_inverse_root(vf a) { return _mm256_rsqrt_ps(a); }
+FN vf vf_look_up(const float *c, vi at) { return _mm256_permutevar8x32_ps(vf_load(c), at); } /* by the low bits */
+FN int vf_all_less(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xFF; }
 
 FN vq vq_set1(uint64_t x) { return _mm256_set1_epi64x((int64_t)x); }
 FN vq vq_load(const uint64_t *p) { return vi_load(p); }

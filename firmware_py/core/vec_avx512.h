@@ -76,6 +76,24 @@ FN vf vf_normal(const float *table, vi w) {
         _mm512_ternarylogic_epi32(_mm512_castps_si512(z), w, _mm512_set1_epi32(INT32_MIN), 0x78)); /* z ^ sign */
 }
 
+/* What a coarse draw is made of (quick.h). */
+#define ROOT_OFF 0x1p-13f /* how far the inverse root is off at most, relative; 2^-14, as documented */
+FN vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
+FN vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+FN vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+FN vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+FN vi vi_shift_right(vi a, unsigned bits) { return _mm512_srli_epi32(a, bits); }
+FN vi vi_ones_below(vi a, vi r, int32_t least) {
+    return _mm512_mask_mov_epi32(a, _mm512_cmplt_epi32_mask(r, vi_set1(least)), vi_set1(-1));
+}
+FN vi vf_bits(vf a) { return _mm512_castps_si512(a); }
+FN vf vf_of_bits(vi a) { return _mm512_castsi512_ps(a); }
+FN vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+FN vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+FN vf vf_coarse_inverse_root(vf a) { return _mm512_rsqrt14_ps(a); }
+FN vf vf_look_up(const float *c, vi at) { return _mm512_permutexvar_ps(at, vf_load(c)); } /* by the low bits */
+FN int vf_all_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xFFFF; }
+
 FN vq vq_set1(uint64_t x) { return _mm512_set1_epi64((int64_t)x); }
 FN vq vq_load(const uint64_t *p) { return vi_load(p); }
 FN vq vq_add(vq a, vq b) { return _mm512_add_epi64(a, b); }

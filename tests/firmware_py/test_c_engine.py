@@ -81,7 +81,7 @@ def test_an_unknown_instruction_set_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(not (Path("/proc/cpuinfo").exists() and platform.machine() == "x86_64"), reason="x86-64 Linux")
 def test_the_instruction_sets_are_those_that_the_system_sees() -> None:
     flags = set(re.findall(r"^flags\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)[0].split())
-    needs = {"scalar": set(), "sse2": {"sse2"}, "avx2": {"avx2"},
+    needs = {"scalar": set(), "sse2": {"sse2"}, "avx2": {"avx2", "fma"},
              "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}  # fmt: skip
     needs["avx512vnni"] = needs["avx512"] | {"avx512_vnni"}
     assert c_engine.variants() == [name for name, need in needs.items() if need <= flags]
