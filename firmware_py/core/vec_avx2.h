@@ -32,7 +32,8 @@ FN void vi_store_n(int32_t *p, vi v, size_t n) {
         _mm_storel_epi64((__m128i *)(void *)p, rest);
         rest = _mm_unpackhi_epi64(rest, rest), p += 2;
     }
-    if (n & 1) *p = _mm_cvtsi128_si32(rest);
+    const int32_t last = _mm_cvtsi128_si32(rest);
+    if (n & 1) memcpy(p, &last, sizeof last); /* p may be floats */
 }
 FN void vi_store_i16(int16_t *p, vi v) {
     const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(v, v), 0x08);
