@@ -21,12 +21,20 @@ FN void body_square(const int16_t *code, size_t count, int16_t *x2) {
     }
 }
 
+/* a0 .. a3 += products of positions x0 .. x3 with a vector of columns, from `row` on. LOAD: LANES pairs of weights. */
+#define DOT_FOUR(LOAD)                                                                        \
+    for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                        \
+        const vi v = LOAD(row);                                                               \
+        const uint32_t o = off[q];                                                            \
+        a0 = vacc_dot(a0, v, vi_pair(x0 + o)), a1 = vacc_dot(a1, v, vi_pair(x1 + o));         \
+        a2 = vacc_dot(a2, v, vi_pair(x2 + o)), a3 = vacc_dot(a3, v, vi_pair(x3 + o));         \
+    }
+
 #if SMALL
 #include "small.h"
 #else
 #if LANES == 8
-/* 4 positions x two vectors of columns, or one: x86-64 has no registers for the places of eight. LOAD: LANES pairs of
- * weights. */
+/* 4 positions x two vectors of columns, or one: x86-64 has no registers for the places of eight. */
 #define DOT_POSITIONS(NAME, TYPE, LOAD)                                                                       \
     FN void NAME(const int16_t *x, const uint32_t *base, size_t positions, const uint32_t *off, size_t pairs, \
                  const TYPE *w, size_t n, int32_t *acc) {                                                     \
@@ -37,12 +45,7 @@ FN void body_square(const int16_t *code, size_t count, int16_t *x2) {
                 vacc a0 = vacc_zero(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;         \
                 const TYPE *row = w + 2 * j;                                                                  \
                 if (n - j <= LANES)                                                                           \
-                    for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                        \
-                        const vi v = LOAD(row);                                                               \
-                        const size_t o = off[q];                                                              \
-                        a0 = vacc_dot(a0, v, vi_pair(x0 + o)), a1 = vacc_dot(a1, v, vi_pair(x1 + o));         \
-                        a2 = vacc_dot(a2, v, vi_pair(x2 + o)), a3 = vacc_dot(a3, v, vi_pair(x3 + o));         \
-                    }                                                                                         \
+                    DOT_FOUR(LOAD)                                                                            \
                 else                                                                                          \
                     for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                        \
                         const vi v = LOAD(row), u = LOAD(row + 2 * LANES);                                    \

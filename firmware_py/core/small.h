@@ -29,12 +29,7 @@ SMALL_GROUPED(body_grouped_u8, uint8_t)
             for (size_t j = 0; j < n; j++) {                                                                   \
                 const TYPE *row = w + 2 * j;                                                                   \
                 vi a0 = 0, a1 = 0, a2 = 0, a3 = 0;                                                             \
-                for (size_t q = 0; q < pairs; q++, row += 2 * n) {                                             \
-                    const vi v = LOAD(row);                                                                    \
-                    const uint32_t o = off[q];                                                                 \
-                    a0 = vacc_dot(a0, v, vi_pair(x0 + o)), a1 = vacc_dot(a1, v, vi_pair(x1 + o));              \
-                    a2 = vacc_dot(a2, v, vi_pair(x2 + o)), a3 = vacc_dot(a3, v, vi_pair(x3 + o));              \
-                }                                                                                              \
+                DOT_FOUR(LOAD)                                                                                 \
                 acc[j] = a0, acc[n + j] = a1, acc[2 * n + j] = a2, acc[3 * n + j] = a3;                        \
             }                                                                                                  \
         }                                                                                                      \
